@@ -30,12 +30,12 @@ class Informer(Generic[K, V]):
             last=not page.metadata.continue_,
         )
 
-    def line(self, body: bytes) -> None:
-        """Take a line of a watch."""
+    def line(self, body: bytes) -> bool:
+        """Take a line of a watch; return whether anything may show it."""
         line = read_line(body)
         if line.type == "BOOKMARK":
             self._store.bookmark(int(read_bookmark(line.object).metadata.resource_version))
-            return
+            return False
         reading = self._decoder.read(line.object)
         view = None if line.type == "DELETED" else reading.value
-        self._store.apply_line(reading.key, view, reading.version)
+        return self._store.apply_line(reading.key, view, reading.version)

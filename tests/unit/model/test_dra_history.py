@@ -322,18 +322,25 @@ class Claiming(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         for kind in KINDS:
-            self.tell(kind, 1000)
+            self._tell(kind, 1000)
 
     @rule(kind=_kinds, most=st.integers(1, 4))
     def tell(self, kind: str, most: int) -> None:
-        resource = self.resources[kind]
+        if not self._tell(kind, most):
+            assert self.ledger.snapshot() is self.snapshot
+
+    def _tell(self, kind: str, most: int) -> bool:
+        """Tell of the next changes; return whether anything may show one."""
+        resource, shows = self.resources[kind], False
         if resource.gone:
-            return
+            return False
         if resource.gap:
             self.read_list(kind, 2)
+            shows = True
         for version in resource.history.versions(resource.position)[:most]:
-            resource.informer.line(resource.history.line(version))
+            shows |= resource.informer.line(resource.history.line(version))
             resource.position = version
+        return shows
 
     @rule(kind=_kinds)
     def miss(self, kind: str) -> None:

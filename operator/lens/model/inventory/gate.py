@@ -10,8 +10,11 @@ V = TypeVar("V")
 class Gate(Generic[K, V]):
     """All objects of a resource, which are in the ledger while the gate is open. It is closed at first."""
 
-    def __init__(self, put: Callable[[K, V | None], None]) -> None:
-        """Take the function that stores an object in the ledger, or removes it."""
+    def __init__(self, put: Callable[[K, V | None], bool | None]) -> None:
+        """Take the function that stores an object in the ledger, or removes it.
+
+        It returns False if nothing can show that.
+        """
         self._put = put
         self._objects: dict[K, V] = {}
         self._is_open = False
@@ -21,14 +24,13 @@ class Gate(Generic[K, V]):
         """Return all objects."""
         return self._objects
 
-    def put(self, key: K, value: V | None) -> None:
-        """Store an object; None removes it."""
+    def put(self, key: K, value: V | None) -> bool:
+        """Store an object; None removes it. Return whether anything may show that."""
         if value is None:
             self._objects.pop(key, None)
         else:
             self._objects[key] = value
-        if self._is_open:
-            self._put(key, value)
+        return self._is_open and self._put(key, value) is not False
 
     def set_open(self, is_open: bool) -> None:
         """Open or close the gate: all objects enter the ledger, or leave it."""

@@ -160,9 +160,9 @@ class Ledger:
         """Store a ResourceClaim under its key; None removes it."""
         self._dra.put_claim(key, claim)
 
-    def put_slice(self, name: str, slice_: Slice | None) -> None:
-        """Store a ResourceSlice under its name; None removes it."""
-        self._dra.put_slice(name, slice_)
+    def put_slice(self, name: str, slice_: Slice | None) -> bool:
+        """Store a ResourceSlice under its name; None removes it. Return whether anything may show that."""
+        return self._dra.put_slice(name, slice_)
 
     def put_device_class(self, name: str, device_class: DeviceClass | None) -> None:
         """Store a DeviceClass under its name; None removes it."""

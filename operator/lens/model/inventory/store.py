@@ -15,8 +15,11 @@ V = TypeVar("V")
 class Store(Generic[K, V]):
     """Turn pages and lines into changes: an object's new view, or None for a removed object."""
 
-    def __init__(self, stored: Mapping[K, V], put: Callable[[K, V | None], None]) -> None:
-        """Take the live mapping of the stored objects, and the function that changes it."""
+    def __init__(self, stored: Mapping[K, V], put: Callable[[K, V | None], bool | None]) -> None:
+        """Take the live mapping of the stored objects, and the function that changes it.
+
+        It returns False if nothing can show the change.
+        """
         self._stored = stored
         self._put = put
         self._listed: dict[K, V | None] = {}
@@ -53,14 +56,13 @@ class Store(Generic[K, V]):
         return difference
 
     def apply_line(self, key: K, view: V | None, version: int) -> bool:
-        """Apply a watch line; return whether it changed anything. A view of None removes the object."""
+        """Apply a watch line; return whether anything may show that. A view of None removes the object."""
         if version <= self.resource_version:
             return False
         self.resource_version = version
         if self._stored.get(key) == view:
             return False
-        self._put(key, view)
-        return True
+        return self._put(key, view) is not False
 
     def clear(self) -> None:
         """Remove everything, until the next list is complete. Pages of an unfinished one stay valid."""

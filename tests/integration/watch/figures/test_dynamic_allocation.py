@@ -126,6 +126,26 @@ async def test_each_version_is_read(scene: Scene, version: str) -> None:
     assert scene.state.current.skipped == dict.fromkeys(("pods", "nodes", *NAMES), 0)
 
 
+async def test_a_pool_that_is_published_again_as_it_is_is_no_change(scene: Scene) -> None:
+    put_devices(scene)
+    scene.sim.serve("v1")
+    scene.watch(timeouts=QUICK)
+    await scene.until(lambda: gpus(scene) == ALL, "figures")
+    before = scene.state.current.snapshot
+
+    def lines(outcome: str) -> float:
+        return scene.metric("lens_watch_lines_total", resource="resourceslices", outcome=outcome)
+
+    again = {"name": "pool-b", "generation": 2, "resourceSliceCount": 1}
+    scene.store.put(RESOURCE_SLICES, resource_slice("pool-b", pool=again), NOW)
+    await scene.until(lambda: lines("unchanged") == 1, "the new generation")
+    assert (lines("changed"), scene.state.current.snapshot is before) == (0, True)
+    # An older slice of the pool doesn't count beside it.
+    scene.store.put(RESOURCE_SLICES, resource_slice("old", pool=again | {"generation": 1}), NOW)
+    scene.store.put(RESOURCE_SLICES, resource_slice("new", devices=3), NOW)
+    await scene.until(lambda: gpus(scene) == (31, 13), "another pool")
+
+
 async def test_a_resource_may_be_served_in_another_version_than_the_others(scene: Scene) -> None:
     scene.sim.serve("v1", "v1beta1", resources=FOUR[:3])
     scene.sim.serve("v1alpha3", resources=FOUR[3:])

@@ -30,3 +30,11 @@ def test_an_open_gate_that_is_opened_writes_nothing() -> None:
     gate.put("a", 1)
     gate.set_open(True)
     assert writes == [("a", 1)]
+
+
+def test_nothing_shows_a_change_behind_a_closed_gate_or_one_that_is_hidden_behind_an_open_one() -> None:
+    gate: Gate[str, int] = Gate(lambda _key, value: value != 2)
+    shows = [gate.put("a", 1)]
+    gate.set_open(True)
+    shows += [gate.put("a", 2), gate.put("a", 3), gate.put("a", None)]
+    assert shows == [False, False, True, True]

@@ -98,6 +98,20 @@ def test_a_line_without_a_visible_change_only_raises_the_version(kept: Kept) -> 
     assert not kept.store.apply_line("a", "2", 12)
 
 
+def test_a_change_that_nothing_shows_is_stored() -> None:
+    stored: dict[str, str] = {}
+
+    def put(key: str, view: str | None) -> bool:
+        assert view is not None
+        stored[key] = view
+        return False
+
+    store = Store(stored, put)
+    store.apply_page({"a": "1"}, 10, first=True, last=True)
+    assert not store.apply_line("a", "2", 11)
+    assert (stored, store.resource_version) == ({"a": "2"}, 11)
+
+
 def test_a_bookmark_never_lowers_the_version(kept: Kept) -> None:
     kept.store.bookmark(15)
     assert not kept.store.apply_line("a", "2", 15)

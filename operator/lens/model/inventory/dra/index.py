@@ -102,9 +102,13 @@ class DeviceIndex:
             self._touched_nodes.add(claim.node or NO_NODE)
         self._touched_pods.update(self._held.users.of(key))
 
-    def put_slice(self, name: str, slice_: Slice | None) -> None:
-        """Store a slice; None removes it."""
-        before = self.slices.pop(name, None)
+    def put_slice(self, name: str, slice_: Slice | None) -> bool:
+        """Store a slice; None removes it. Return whether anything may show the change."""
+        before = self.slices.get(name)
+        if before is not None and slice_ is not None and self._is_same_pool(before, slice_):
+            self.slices[name] = slice_
+            return False
+        self.slices.pop(name, None)
         if before is not None:
             self._pool_slices.discard(before.key, name)
             self._dirty_pools.add(before.key)
@@ -112,6 +116,20 @@ class DeviceIndex:
             self.slices[name] = slice_
             self._pool_slices.add(slice_.key, name)
             self._dirty_pools.add(slice_.key)
+        return True
+
+    def _is_same_pool(self, before: Slice, after: Slice) -> bool:
+        """Return whether a pool is published again as it is: a driver that starts does so.
+
+        Its generation is another one, which only other slices and problems make count.
+        """
+        pool = self._pools.get(after.key)
+        return (
+            pool is not None
+            and pool.problem is None
+            and len(self._pool_slices.of(after.key)) == 1
+            and msgspec.structs.replace(before, generation=after.generation) == after
+        )
 
     def put_device_class(self, name: str, device_class: DeviceClass | None) -> None:
         """Store a class; None removes it."""
