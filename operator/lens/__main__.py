@@ -1,5 +1,6 @@
 """``lens``, which is also ``python -m lens``."""
 
+import errno
 import signal
 import sys
 
@@ -22,7 +23,12 @@ def main() -> None:
     from lens.cli.main import app
 
     signal.signal(signal.SIGINT, interrupt)
-    app(prog_name="lens")
+    try:
+        app(prog_name="lens")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        client.end(client.not_written(error, "lens"))
 
 
 if __name__ == "__main__":

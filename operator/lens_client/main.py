@@ -50,7 +50,7 @@ def run(arguments: Sequence[str], prog: str) -> int:
         return ERROR
     except OSError as error:
         # Whatever fails on the way to Lens is a CommandError.
-        return _not_written(error, prog)
+        return not_written(error, prog)
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -70,7 +70,8 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
-def _not_written(error: OSError, prog: str) -> int:
+def not_written(error: OSError, prog: str) -> int:
+    """Say on stderr that the output can't be written, and return the exit status."""
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{prog}: the output can't be written: {error.strerror or error}\n")
     return ERROR
@@ -82,7 +83,7 @@ def end(status: int) -> None:
         sys.stdout.flush()
     except (OSError, ValueError) as error:
         if status == YES and isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-            status = _not_written(error, "kubectl lens")
+            status = not_written(error, "kubectl lens")
         # What is left would be written again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if status == INTERRUPTED:

@@ -1,5 +1,8 @@
 """`lens token`: what it prints is what the tokens file takes, and lets in whom it says."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,3 +90,20 @@ def test_impossible_permissions_are_one_line_that_names_the_flag(args: list[str]
     assert (status, entry) == (2, "")
     assert told.startswith(f"lens: {named}")
     assert told.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "lens", "token", "grafana"],
+            env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "lens: the output can't be written: No space left on device\n",
+    )
