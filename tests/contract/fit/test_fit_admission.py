@@ -239,3 +239,28 @@ async def test_a_quota_counts_other_objects_of_a_manifest_in_its_namespace(
 
     assert await fits("default", "other", "other") == "yes"
     assert await fits("default", "default") == "no"
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "fits", "placed"),
+    [
+        ({}, "Job", "no", 0),
+        ({"cloud.google.com/gke-nodepool": "gpus"}, "Job", "yes", 1),
+        ({"eks.amazonaws.com/nodegroup": "gpus"}, "Job", "yes", 1),
+        # Its controller looks at the template, which no admission has changed.
+        ({"cloud.google.com/gke-nodepool": "gpus"}, "DaemonSet", "yes", 0),
+    ],
+)
+async def test_clouds_add_tolerations_for_the_resources_that_pods_request(
+    cluster: Cluster, serve: Serve, labels: dict[str, str], kind: str, fits: str, placed: int
+) -> None:
+    taints = [
+        {"key": key, "value": "present", "effect": "NoSchedule"} for key in ("nvidia.com/gpu", "amd.com/gpu")
+    ]
+    cluster.add(node("n1", labels=labels, taints=taints[:1]), node("n2", labels=labels, taints=taints))
+    cluster.publish(NOW)
+    api = await serve()
+    data = (await post(api, workload(kind, {"template": {"spec": containers(8)}}))).data
+    assert (data["fits"], data["complete"], data["placed"]) == (fits, True, placed)
+    without_gpus = {"template": {"spec": {"containers": [{"name": "main"}]}}}
+    assert (await post(api, workload(kind, without_gpus))).data["placed"] == 0

@@ -188,21 +188,40 @@ VENDORS = (
 
 
 class Cloud(msgspec.Struct, frozen=True):
-    """A cloud, and the taints of GPU pools in its documentation, as settings write them."""
+    """A cloud, and the taints of GPU pools in its documentation, as settings write them.
+
+    Where its apiservers run the admission plugin ExtendedResourceToleration, ``tolerating`` are labels by
+    which its nodes are known.
+    """
 
     name: str
-    taints: tuple[str, ...]
+    taints: tuple[str, ...] = ()
+    tolerating: tuple[str, ...] = ()
 
 
 CLOUDS = (
+    # cloud.google.com/kubernetes-engine/docs/how-to/gpus
+    Cloud("Google GKE", tolerating=("cloud.google.com/gke-nodepool",)),
     # learn.microsoft.com/azure/aks/use-nvidia-gpu
     Cloud("Azure AKS", taints=("sku=gpu:NoSchedule",)),
-    # docs.aws.amazon.com/eks/latest/userguide/node-taints-managed-node-groups
-    Cloud("Amazon EKS", taints=("dedicated=gpuGroup:NoSchedule",)),
+    # docs.aws.amazon.com/eks/latest/userguide/node-taints-managed-node-groups and platform-versions
+    Cloud(
+        "Amazon EKS",
+        taints=("dedicated=gpuGroup:NoSchedule",),
+        tolerating=(
+            "eks.amazonaws.com/nodegroup",
+            "eks.amazonaws.com/compute-type",
+            "alpha.eksctl.io/nodegroup-name",
+            "karpenter.k8s.aws/instance-family",
+        ),
+    ),
     # coreweave/reference-architecture, storage/warp-benchmark
     Cloud("CoreWeave", taints=("is_gpu",)),
 )
-"""Clouds that taint GPU pools with keys of their own; GKE, OCI and others use the vendors'."""
+"""Clouds that taint GPU pools with keys of their own, or add tolerations; others use the vendors' taints."""
+
+TOLERATING_LABELS = tuple(label for cloud in CLOUDS for label in cloud.tolerating)
+"""Labels of nodes of clusters that add tolerations for the extended resources that a pod requests."""
 
 GPU_RESOURCES = tuple(pattern for vendor in VENDORS for pattern in vendor.resources)
 """The default of LENS_GPU_RESOURCES."""

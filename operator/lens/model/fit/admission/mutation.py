@@ -1,8 +1,8 @@
 """Mutating admission: the pod that the apiserver stores for a manifest.
 
 Source: pkg/apis/core/v1/defaults.go, plugin/pkg/admission (Priority, RuntimeClass, LimitRanger,
-DefaultTolerationSeconds) and then pkg/registry/core/pod/strategy.go, in Kubernetes 1.37. Webhooks are not
-called.
+DefaultTolerationSeconds, ExtendedResourceToleration) and then pkg/registry/core/pod/strategy.go, in
+Kubernetes 1.37. Webhooks are not called.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from lens.model.fit.admission.limit_ranges import default_resources, limits_in, 
 from lens.model.fit.admission.pod_level import default_pod_level
 from lens.model.fit.admission.policies import Policies
 from lens.model.fit.admission.validation import check_admitted
+from lens.model.fit.spec.resources import is_extended
 from lens.model.k8s.bounds import LONGEST_NAME, short
 from lens.model.k8s.quantity import Exact, parse
 
@@ -35,8 +36,13 @@ class Admitted(msgspec.Struct, frozen=True):
     not_checked: tuple[str, ...] = ()
 
 
-def admit(template: Mapping[str, Any], namespace: str, policies: Policies) -> Admitted:
-    """Return the pod of a template. Raise ValueError, naming the field, for what can't be read."""
+def admit(
+    template: Mapping[str, Any], namespace: str, policies: Policies, *, adds_tolerations: bool = False
+) -> Admitted:
+    """Return the pod of a template. Raise ValueError, naming the field, for what can't be read.
+
+    ``adds_tolerations`` says whether the apiserver runs ExtendedResourceToleration, which is off by default.
+    """
     meta = _copy(template.get("metadata"), "metadata")
     spec = _copy(template.get("spec"), "spec")
     pod = {"metadata": {**meta, "name": "asked", "namespace": namespace}, "spec": spec}
@@ -49,6 +55,12 @@ def admit(template: Mapping[str, Any], namespace: str, policies: Policies) -> Ad
     default_resources(containers, limits)
     default_pod_level(spec)
     _tolerate(spec)
+    if adds_tolerations:
+        requested = {name for each in containers for name in each["resources"]["requests"]}
+        spec["tolerations"] += [
+            {"key": name, "operator": "Exists", "effect": "NoSchedule"}
+            for name in sorted(filter(is_extended, requested))
+        ]
     if spec.get("hostNetwork") is True:
         for container in containers:
             container["ports"] = [_host_port(each) for each in as_objects(container.get("ports"), "ports")]

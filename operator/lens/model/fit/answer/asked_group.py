@@ -53,7 +53,9 @@ def read_group(
 def _read_group(group: PodGroup, namespace: str, view: FitView, bundled: BundledObjects) -> AskedGroup:
     template = with_stored_quantities(group.template)
     check_pod(template)
-    admitted = admit(template, namespace, view.policies)
+    # A DaemonSet's controller makes no pod for a node whose taints the template doesn't tolerate by itself.
+    adds_tolerations = group.replicas is not None and view.fleet.adds_tolerations
+    admitted = admit(template, namespace, view.policies, adds_tolerations=adds_tolerations)
     asked = read_asked_pod(msgspec.json.encode(admitted.pod))
     asked = _with_claims(asked, view, bundled)
     asked = msgspec.structs.replace(
