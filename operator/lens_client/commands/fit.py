@@ -82,7 +82,37 @@ def _fetch(context: Context) -> Answer[schema.Fit]:
     if named:
         raise UsageError(f"-f has the pods, so {option(named[0])} can't be given too")
     manifest = _joined([_read(context, each) for each in given.filename])
-    return context.lens.post(PATH, schema.Fit, manifest, {"namespace": given.namespace})
+    return context.lens.post(PATH, schema.Fit, manifest, {"namespace": _namespace(context, manifest)})
+
+
+def _namespace(context: Context, manifest: bytes) -> str | None:
+    """Return the namespace of -n, or the context's if the manifest names none, as for `kubectl apply`."""
+    given = context.options.namespace
+    if given is not None or context.options.all_namespaces or context.connection.namespace is None:
+        return given
+    return None if names_namespace(manifest) else context.connection.namespace
+
+
+def names_namespace(manifest: bytes) -> bool:
+    """Return whether an object of a manifest names a namespace. One that can't be read may name one."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        left = list(yaml.load_all(_as_yaml(manifest), loader))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return True
+    # An alias may repeat a list, and even stand within it.
+    seen: set[int] = set()
+    while left:
+        each = left.pop()
+        if isinstance(each, dict) and id(each) not in seen:
+            seen.add(id(each))
+            items, meta = each.get("items"), each.get("metadata")
+            left += items if isinstance(items, list) else ()
+            if isinstance(meta, dict) and meta.get("namespace"):
+                return True
+    return False
 
 
 def _joined(manifests: Sequence[bytes]) -> bytes:

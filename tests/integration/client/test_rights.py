@@ -46,3 +46,17 @@ def test_a_context_s_namespace_stands_in_for_the_cluster(joe: tuple[str, str], s
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines()[1].split()[0] == namespace
     assert "Forbidden" in ran.stderr
+
+
+def test_a_manifest_without_a_namespace_is_for_the_context_s(
+    joe: tuple[str, str], scene: Scene, tmp_path: Path
+) -> None:
+    namespace, _ = joe
+    asking = ("--kubeconfig", scene.kubeconfig(namespace=namespace), "--token", TOKEN_OF_ONE)
+    manifest = tmp_path / "pod.yaml"
+    manifest.write_text("{kind: Pod, spec: {containers: [{name: main}]}}")
+    ran = run("fit", "-f", manifest, *asking)
+    # Whether it fits is up to the cluster's jobs.
+    assert ran.stdout.split()[0] in ("YES", "NO"), ran.stderr
+    manifest.write_text("{kind: Pod, metadata: {namespace: other}, spec: {containers: [{name: main}]}}")
+    assert "Forbidden" in fails("fit", "-f", manifest, *asking)
