@@ -53,6 +53,8 @@ def ray_cluster_pods(
     for number, group in enumerate(as_list(spec.get("workerGroupSpecs"), f"{where}.workerGroupSpecs")):
         at = f"{where}.workerGroupSpecs[{number}]"
         group = as_object(group, at)
+        if group.get("suspend") is True:
+            continue
         # KubeRay: without replicas the least, and never fewer than that or more than the most.
         least = count_field(group, "minReplicas", at, 0)
         replicas = max(least, count_field(group, "replicas", at, least))

@@ -111,6 +111,12 @@ def test_ray_workers_are_within_their_bounds(replicas: int | None, least: int, m
     assert found.get("RayCluster w", 0) == wanted * hosts
 
 
+def test_a_suspended_group_of_ray_workers_has_no_pods() -> None:
+    worker = {"groupName": "w", "minReplicas": 2, "replicas": 2, "suspend": True, "template": POD}
+    cluster = {"headGroupSpec": {"template": POD}, "workerGroupSpecs": [worker]}
+    assert sizes("RayCluster", cluster) == [("RayCluster head", 1)]
+
+
 def test_a_leader_of_its_own_takes_a_workers_place() -> None:
     spec = {
         "replicas": 2,
