@@ -23,7 +23,8 @@ once more, aliases and all.
 CHARACTERS_OF_A_VALUE = 64
 
 MAX_DEPTH = 64
-MAX_DOCUMENTS = 32
+MAX_DOCUMENTS = 512
+"""The output of a large Helm chart has some 60. How many may have pods is bounded apart from that."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _resolver: Any = yaml.resolver.Resolver()

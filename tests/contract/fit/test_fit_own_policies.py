@@ -90,3 +90,16 @@ async def test_a_list_of_one_kind_has_its_items(cluster: Cluster, serve: Serve) 
     pods = [document("Pod", spec=containers()) for _ in range(2)]
     body = json.dumps({"apiVersion": "v1", "kind": "PodList", "items": pods})
     assert (await post(await serve(), body)).data["placed"] == 2
+
+
+async def test_documents_of_a_large_chart_are_read(cluster: Cluster, serve: Serve) -> None:
+    cluster.add(node("n1"))
+    cluster.publish(NOW)
+    api = await serve()
+    config = document("ConfigMap")
+    assert (await post(api, manifest(*[config] * 100, namespace="team-a"))).data["fits"] == "yes"
+    assert (await post(api, "kind: X\n---\n" * 513)).error == (
+        400,
+        4000,
+        "Invalid manifest: it has more than 512 documents",
+    )
