@@ -24,7 +24,7 @@ EncodedRow = msgspec.Raw
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-_encode = msgspec.json.encode
+_encoder = msgspec.json.Encoder()
 
 VOLATILE = ("timestamp", "freshness", "fit_record")
 """Fields of a status that change with time alone."""
@@ -99,8 +99,8 @@ async def diff_states(
         old = node_row(before, name) if before.snapshot.lists(name) else None
         new = node_row(after, name) if after.snapshot.lists(name) else None
         if new != old:
-            nodes[name] = None if new is None else _encoded(new)
-        tasks.update(_differing(task_rows(before, name), task_rows(after, name), _encoded))
+            nodes[name] = None if new is None else encoded_row(new)
+        tasks.update(_differing(task_rows(before, name), task_rows(after, name), encoded_row))
 
     await slices.each(compare, sorted(touched))
     status = figures(after, cluster, now)
@@ -116,8 +116,12 @@ async def diff_states(
     )
 
 
-def _encoded(row: Mapping[str, Any]) -> EncodedRow:
-    return EncodedRow(_encode(row))
+def encoded_row(row: Mapping[str, Any]) -> EncodedRow:
+    """Return a row as JSON that takes no more memory than it has to, as differences are kept for a while."""
+    # Encoder.encode leaves up to half as much memory behind its result.
+    buffer = bytearray()
+    _encoder.encode_into(row, buffer)
+    return EncodedRow(bytes(buffer))
 
 
 def _differing(
@@ -135,7 +139,7 @@ async def _alerts(before: StateView, after: StateView) -> dict[str, EncodedRow |
     old = {alert.id: alert for alert in before.alerts_and_events.alerts}
     changed = [alert for alert in after.alerts_and_events.alerts if old.pop(alert.id, None) != alert]
     cleared: dict[str, EncodedRow | None] = dict.fromkeys(old)
-    rows = await slices.each(lambda alert: (alert.id, _encoded(alert_row(alert))), changed)
+    rows = await slices.each(lambda alert: (alert.id, encoded_row(alert_row(alert))), changed)
     return cleared | dict(rows)
 
 

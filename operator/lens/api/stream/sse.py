@@ -12,7 +12,7 @@ import msgspec
 from lens.api.endpoints.capacity import capacity_json
 from lens.api.parameters.cluster import View
 from lens.api.parameters.stream import Section, StreamParameters
-from lens.api.stream.diff import Diff, TaskKey
+from lens.api.stream.diff import Diff, TaskKey, encoded_row
 
 K = TypeVar("K", bound=Hashable)
 
@@ -59,11 +59,11 @@ class DiffEntry:
         """Take a difference and the id of its events. ``size_changed`` is called when an event was added."""
         self.readers: set[asyncio.Transport] = set()
         self._head = {"timestamp": diff.timestamp, "age_seconds": diff.age_seconds}
-        self._status = None if diff.status is None else msgspec.Raw(_encode(diff.status))
+        self._status = None if diff.status is None else encoded_row(diff.status)
         self._nodes = diff.nodes
         self._tasks = diff.tasks
         self._alerts = diff.alerts
-        self._events = [msgspec.Raw(_encode(row)) for row in diff.events]
+        self._events = [encoded_row(row) for row in diff.events]
         self._id = event_id
         self._size_changed = size_changed
         self._encoded: dict[StreamFilter, bytes] = {}
