@@ -31,6 +31,7 @@ from lens.api.system.page import Page
 from lens.api.system.probes import Probes
 from lens.api.system.prometheus_metrics import PrometheusMetrics
 from lens.bounds import CLIENT_TIMEOUT_SECONDS, OPERATOR
+from lens.concurrency.supervisor import Supervisor
 from lens.config.serve import ServeSettings
 from lens.files.server_certificate import ServerCertificate
 from lens.http.refusal_counts import RefusalCounts
@@ -39,6 +40,9 @@ from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState
 from lens.model.k8s.gpu_resources import GpuResources
 from lens.model.k8s.taints import TaintPolicy
+
+EXPIRY_SECONDS = 1.0
+"""The time between two looks for cached responses that have expired."""
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +87,8 @@ class Server:
         self._access_log = AccessLog(metrics, logging.getLogger("lens.access"))
         epoch = secrets.token_hex(4)
         self._probes = Probes(state, settings.ready_max_age_seconds, clock)
-        local_cache, peer_cache = (
+        self._clock = clock
+        self._caches = local_cache, peer_cache = tuple(
             # Separate caches: peers' responses must not evict our own.
             ResponseCache(settings.cache_seconds, epoch, evicted=metrics.cache_dropped.labels(name).inc)
             for name in ("own", "peers")
@@ -170,6 +175,7 @@ class Server:
             access_log_class=lambda *_: self._access_log,
         )
         self._port = settings.listen.port
+        self._supervisor = Supervisor(metrics.count_job_failures)
 
     @property
     def port(self) -> int:
@@ -191,6 +197,7 @@ class Server:
         listening = self._settings.listen.listen("LENS_LISTEN", BACKLOG)
         self._port = listening.getsockname()[1]
         self._site.start(listening)
+        self._supervisor.start("cache", self._drop_expired)
 
     def drain(self) -> None:
         """Make ``/readyz`` fail, and answer the requests that still arrive."""
@@ -201,7 +208,14 @@ class Server:
         self.drain()
         await self._streams.close()
         await self._site.stop()
+        await self._supervisor.stop()
         self._access_log.flush()
+
+    async def _drop_expired(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRY_SECONDS)
+            for cache in self._caches:
+                cache.drop_expired(self._clock())
 
 
 def _rate_limiter(name: str, settings: ServeSettings) -> RateLimiter:

@@ -1,6 +1,8 @@
 """Answers that are kept while nothing changes, agree with each other, and are fresh for who wants them."""
 
+import asyncio
 import gc
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,13 @@ def without_ages(answer: Answer) -> dict[str, Any]:
     return {name: value for name, value in answer.data.items() if name not in ("timestamp", "freshness")}
 
 
+async def cached_bytes(api: Api) -> float:
+    """Return how much is cached of this cluster's answers, as the metrics say."""
+    metrics = (await api.ask("/metrics")).body
+    (counted,) = re.findall(rb'lens_cache_bytes\{cache="own"\} (\S+)', metrics)
+    return float(counted)
+
+
 async def test_an_answer_is_kept_for_thirty_seconds_at_most_and_says_its_age(
     api: Api, cluster: Cluster, clock: Clock
 ) -> None:
@@ -37,6 +46,15 @@ async def test_an_answer_is_kept_for_thirty_seconds_at_most_and_says_its_age(
     third = await api.status()
     assert third.headers["Age"] == "0"
     assert third.headers["ETag"] != first.headers["ETag"]
+
+
+async def test_an_expired_answer_takes_no_memory_even_if_nobody_asks_any_more(api: Api, clock: Clock) -> None:
+    await api.status()
+    assert await cached_bytes(api) > 0
+    clock.now = NOW + 30
+    async with asyncio.timeout(30):
+        while await cached_bytes(api):  # noqa: ASYNC110 - nothing tells when it is dropped
+            await asyncio.sleep(0.05)
 
 
 async def test_a_cached_response_has_ages_at_the_time_of_the_response(

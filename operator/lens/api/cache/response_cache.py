@@ -42,7 +42,8 @@ class _Entry:
 class ResponseCache:
     """Cache representations while their version stands; beyond ``max_bytes`` the least recently used go.
 
-    No version is valid for longer than ``seconds``, so older ones take no room.
+    No version is valid for longer than ``seconds``, so older ones take no room: ``put`` drops them. Its owner
+    calls ``drop_expired`` from time to time, as there may be no other response for long.
     An entry belongs to the caller that requested it first. A caller above its share of the bytes evicts its
     own entries and none of others'.
     """
@@ -132,14 +133,14 @@ class ResponseCache:
         )
         self._remove(key)
         known_at = max(now, received_at)
-        self._drop_expired(known_at)
+        self.drop_expired(known_at)
         if self._seconds and representation.size <= self._max_bytes:
             self._entries[key] = _Entry(representation, version, caller, 0, known_at + self._seconds)
             self._keys_by_caller.setdefault(caller, OrderedDict())[key] = None
             self._size_changed(key)
         return representation
 
-    def _drop_expired(self, now: float) -> None:
+    def drop_expired(self, now: float) -> None:
         """Drop expired entries, from the least recently used one up to the first that isn't expired."""
         while self._entries and next(iter(self._entries.values())).expires_at <= now:
             self._remove(next(iter(self._entries)))
