@@ -5,9 +5,9 @@ by its own clock, it does as in eight minutes, but for malloc's free memory, whi
 instead of each minute. So before the day there are five minutes, `--warm-up`, in which what is bounded fills:
 owners are read for the first time and again, and callers get new tokens every four seconds.
 
-Callers ask in the first 16 of an hour's 20 seconds. Then they rest, while the cluster lives on. What Lens
-held for them is gone when it has closed their connections and given free memory back; what leaks is still
-there. From then on samples are taken, until the hour ends.
+Callers ask in the first 14 of an hour's 20 seconds. Then they rest, while the cluster lives on. What Lens
+held for them is gone when it has closed their connections, dropped cached responses and given free memory
+back; what leaks is still there. From then on samples are taken, until the hour ends.
 
 Prints a line for each hour, a negative one before the day, and how much RSS, descriptors, threads and tasks
 have grown from rest to rest over the day's last two thirds, a day, with the standard error. build/soak.json
@@ -45,7 +45,7 @@ SETTINGS = {
     "alert_pending_seconds": "10",
     "alert_idle_seconds": "30",
     "access_stale_seconds": "10",
-    "cache_seconds": "5",
+    "cache_seconds": "2",
 }
 """Intervals that are as much shorter as they can be."""
 

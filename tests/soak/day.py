@@ -12,7 +12,7 @@ from tests.soak.samples import NoSampleError, Sample
 
 SPEED = 180.0
 HOUR_S = 3600 / SPEED
-ASKING = 0.8
+ASKING = 0.7
 """The share of an hour in which callers ask."""
 
 FILLING = 4

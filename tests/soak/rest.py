@@ -18,7 +18,8 @@ class NoRestError(Exception):
 async def begin(
     take: Callable[[], Awaitable[Sample]], trims: Callable[[], int], deadline_s: float = DEADLINE_S
 ) -> None:
-    """Wait until Lens has closed its callers' connections, and has given free memory back since.
+    """Wait until Lens has closed its callers' connections, has dropped what it cached for them, and has given
+    free memory back since.
 
     ``take`` takes a sample; ``trims`` returns a number that is another after each time that memory was given
     back. Raise NoRestError, which says what is missing after so many seconds.
@@ -45,4 +46,6 @@ async def _left(take: Callable[[], Awaitable[Sample]]) -> str:
     except NoSampleError as error:
         return str(error)
     connections = sample.connections - OWN_CONNECTIONS
-    return f"{connections} connections, {sample.streams} streams" if connections or sample.streams else ""
+    if not (connections or sample.streams or sample.cache_mb):
+        return ""
+    return f"{connections} connections, {sample.streams} streams, {sample.cache_mb:g} MB of cached responses"

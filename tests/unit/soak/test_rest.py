@@ -29,7 +29,7 @@ def taking(seen: Iterable[dict[str, int] | None]) -> Callable[[], Awaitable[Samp
 
 def test_it_begins_when_callers_are_gone_and_memory_was_given_back_since() -> None:
     looked = 0
-    take = taking([BUSY, None, BUSY | {"streams": 0}, IDLE | {"streams": 1}, IDLE])
+    take = taking([BUSY, None, BUSY | {"streams": 0}, IDLE | {"streams": 1}, IDLE | {"cache_mb": 1}, IDLE])
 
     async def counted() -> Sample:
         nonlocal looked
@@ -38,7 +38,7 @@ def test_it_begins_when_callers_are_gone_and_memory_was_given_back_since() -> No
 
     trims = iter(range(1000))
     asyncio.run(rest.begin(counted, lambda: next(trims) // 3))
-    assert looked == 5
+    assert looked == 6
     # 0 0 0 1 is the first change, which may have begun before, and 1 1 1 2 the second.
     assert next(trims) >= 7
 
@@ -46,7 +46,8 @@ def test_it_begins_when_callers_are_gone_and_memory_was_given_back_since() -> No
 @pytest.mark.parametrize(
     ("seen", "trims", "missing"),
     [
-        (BUSY, itertools.count(), "3 connections, 3 streams 0.3 s after"),
+        (BUSY, itertools.count(), "3 connections, 3 streams, 0 MB of cached responses 0.3 s after"),
+        (IDLE | {"cache_mb": 2}, itertools.count(), "2 MB of cached responses"),
         (IDLE | {"streams": 1}, itertools.count(), "0 connections, 1 streams"),
         (None, itertools.count(), "HTTP status 503"),
         (IDLE, itertools.repeat(7), "no free memory given back"),
