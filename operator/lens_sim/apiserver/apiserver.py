@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hmac
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import msgspec
 from aiohttp import web
 
 from lens_sim.apiserver import discovery, listing, status
+from lens_sim.apiserver.accepting import stop_accepting
 from lens_sim.apiserver.options import ListOptions, list_options
 from lens_sim.apiserver.port_forwards import PORT_FORWARDS, PortForwards
 from lens_sim.apiserver.reviews import ACCESS_REVIEWS, Accounts
@@ -55,6 +57,7 @@ class SimApiServer:
         self._ssl_context = ssl_context
         self._bookmark_interval = bookmark_interval
         self._runner: web.AppRunner | None = None
+        self._listening: socket.socket
         self._served = Served()
         self._forbidden: dict[Resource, frozenset[str]] = {}
         self._permitted_in: dict[Resource, frozenset[str]] = {}
@@ -93,6 +96,8 @@ class SimApiServer:
 
     async def start(self) -> None:
         """Listen; OSError when the port is taken."""
+        self._listening = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listening.getsockname()[1]
         app = web.Application(middlewares=[self._answer_errors])
         self._route_discovery(app)
         for resource in SERVED:
@@ -114,18 +119,14 @@ class SimApiServer:
         app.router.add_route("*", "/{path:.*}", _unknown)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
         await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._ssl_context).start()
-        except OSError:
-            await self._runner.cleanup()
-            raise
-        self.port = self._runner.addresses[0][1]
+        await web.SockSite(self._runner, self._listening, ssl_context=self._ssl_context).start()
 
     async def stop(self) -> None:
         """Stop listening and cut what is being answered, as the end of a process does."""
         if self._runner is None:
             return
         runner, self._runner = self._runner, None
+        await stop_accepting([self._listening])
         for site in runner.sites:
             await site.stop()
         # Closing gracefully would wait for clients that no longer read.

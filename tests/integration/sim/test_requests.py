@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+import socket
 import ssl
 from pathlib import Path
 
@@ -139,7 +141,7 @@ async def test_a_killed_server_cuts_its_watches_and_comes_back_on_its_port(
 
 
 async def test_a_taken_port_is_an_error(server: SimApiServer, store: Store) -> None:
-    with pytest.raises(OSError, match="address already in use"):
+    with pytest.raises(OSError, match="Address already in use"):
         await SimApiServer(store, TOKEN, port=server.port).start()
 
 
@@ -165,3 +167,17 @@ async def test_it_can_speak_tls(store: Store, tmp_path: Path) -> None:
         assert server.url.startswith("https://")
         assert response.status == 200
     await server.stop()
+
+
+@pytest.mark.parametrize("rounds", range(6))
+async def test_a_server_that_stops_as_a_client_connects_closes_the_connection(
+    server: SimApiServer, rounds: int
+) -> None:
+    """Whether it has been accepted, has a transport or a handler: each takes the loop another round."""
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        await server.stop()
+        client.setblocking(False)
+        with contextlib.suppress(ConnectionError):
+            assert client.recv(1) == b""

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Self
 
+from lens_sim.apiserver.accepting import stop_accepting
 from tests.unit.telemetry.reports import Object, gpu, report, written
 
 Behaviour = Callable[["Connection"], Awaitable[None]]
@@ -79,6 +80,7 @@ class FakeServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await stop_accepting(self._server.sockets)
         self._server.close()
         for handler in self._handlers:
             handler.cancel()

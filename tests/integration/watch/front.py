@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lens_sim.apiserver.accepting import stop_accepting
+
 PIECE = 65536
 
 WATCHED = ("pods", "nodes", "resourceclaims", "resourceslices", "deviceclasses", "devicetaintrules")
@@ -140,6 +142,7 @@ class Front:
         """Break off all connections and listen no more."""
         if self._server is None:
             return
+        await stop_accepting(self._server.sockets)
         self._server.close()
         serving = list(self._serving.items())
         for task, writer in serving:
