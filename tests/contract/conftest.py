@@ -94,7 +94,7 @@ async def _json(response: aiohttp.ClientResponse) -> Any:
 
 async def access_lines(caplog: pytest.LogCaptureFixture, count: int = 1) -> list[dict[str, Any]]:
     """Wait for ``count`` lines of the access log and return all there are."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             lines = [vars(record) for record in caplog.records if record.name == "lens.access"]
             if len(lines) >= count:

@@ -31,7 +31,7 @@ class Stream:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self.response = response
 
-    async def next(self, seconds: float = 5.0) -> Event:
+    async def next(self, seconds: float = 30.0) -> Event:
         """Return the next event; what sets the retry time has none."""
         fields: dict[str, str] = {}
         async with asyncio.timeout(seconds):

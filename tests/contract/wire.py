@@ -28,7 +28,7 @@ async def exchange(server: Server, *chunks: bytes) -> list[RawAnswer]:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     answers: list[RawAnswer] = []
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             for chunk in chunks:
                 writer.write(chunk)
                 await writer.drain()

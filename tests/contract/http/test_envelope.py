@@ -15,6 +15,9 @@ STATUS = b"GET /api/v1/realtime/status?cluster=prod-cluster HTTP/1.1\r\nHost: x\
 FIT = b"POST /api/v1/realtime/fit?cluster=prod-cluster HTTP/1.1\r\nHost: x\r\n"
 RIGHT = b"Authorization: Bearer right-token\r\n"
 
+DEADLINE_S = 15.0
+"""Less than a client has for its body (`serve`)."""
+
 
 @pytest.mark.parametrize(
     "path",
@@ -169,7 +172,7 @@ async def test_a_small_body_is_ignored_and_the_connection_goes_on(api: Api) -> N
 async def test_a_large_body_is_refused_before_it_is_sent(api: Api) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
     writer.write(STATUS + RIGHT + b"Content-Length: 100000000\r\nExpect: 100-continue\r\n\r\n")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         answer = await read_answer(reader)
     assert answer is not None
     assert (answer.status, answer.meta["code"]) == (413, 4013)
@@ -185,7 +188,7 @@ async def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(api: Api) -
         (b"Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)),
     ):
         writer.write(FIT + RIGHT + framing + b"\r\nExpect: 100-Continue\r\n\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE_S):
             assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
             writer.write(sent)
             answer = await read_answer(reader)
@@ -221,7 +224,7 @@ async def test_a_body_that_cannot_be_parsed_is_answered_at_once(
         b"2\r\n{}secret\r\n",
         b"2\r\n{}\r\n0\r\nno colon\r\n\r\n",
     ):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE_S):
             (answer,) = await exchange(api.server, chunked, body)
         assert answer.status == 400
         assert answer.meta == {"code": 4000, "message": "Invalid request: its body is not chunked"}
@@ -237,7 +240,7 @@ async def test_who_sends_far_too_much_reads_why(api: Api) -> None:
         for _ in range(200):
             writer.write(b"4000\r\n%b\r\n" % bytes(0x4000))
             await writer.drain()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         answer = await read_answer(reader)
     assert answer is not None
     assert (answer.status, answer.meta["code"]) == (413, 4013)
@@ -263,7 +266,7 @@ async def test_a_body_that_breaks_off_or_is_garbled_is_nobody_elses_trouble(
         b"5\r\nhello-secret\r\n0\r\n\r\n",
         b"ffffffffffffffffffff\r\n",
     ):
-        answers = await asyncio.wait_for(exchange(api.server, chunked, body), 10)
+        answers = await asyncio.wait_for(exchange(api.server, chunked, body), DEADLINE_S)
         assert answers
         assert answers[0].status in {200, 400}
     assert (await api.status()).status == 200

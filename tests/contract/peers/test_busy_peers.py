@@ -31,7 +31,7 @@ class West:
 
     async def has(self, number: int) -> None:
         """Wait until so many requests have come."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.asked) < number:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
 

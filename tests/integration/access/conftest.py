@@ -23,7 +23,11 @@ from tests.kubeconfig import write_kubeconfig
 
 NOW = 1766158200.0
 OWN_TOKEN = "own-token"
+PATIENCE_S = 30.0
+"""For how long Lens waits for a review, so that a busy machine fails none."""
+
 TIMEOUT_S = 0.5
+"""For how long Lens waits for one that hangs."""
 
 REALTIME = Right("get", "lens", "realtime")
 TOKEN_REVIEW = "/apis/authentication.k8s.io/v1/tokenreviews"
@@ -71,7 +75,7 @@ class Scene:
         return [request for request in self.front.requests if request.path == path]
 
     async def serve(
-        self, connection: Connection | None = None, *, patience: float = TIMEOUT_S, **settings: Any
+        self, connection: Connection | None = None, *, patience: float = PATIENCE_S, **settings: Any
     ) -> None:
         """Start Lens; for a review it waits ``patience`` seconds."""
         cluster = Cluster()
@@ -139,4 +143,11 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 async def lens(scene: Scene) -> Scene:
     """Return a scene on which Lens runs with its defaults."""
     await scene.serve()
+    return scene
+
+
+@pytest.fixture
+async def impatient(scene: Scene) -> Scene:
+    """Return a scene on which Lens doesn't wait long for a review."""
+    await scene.serve(patience=TIMEOUT_S)
     return scene

@@ -237,14 +237,14 @@ async def guesses_from_elsewhere(scene: Scene) -> AsyncIterator[None]:
 
 
 async def test_clients_that_guess_elsewhere_leave_a_slot_to_a_new_token(scene: Scene) -> None:
-    await scene.serve(patience=3.0)
+    await scene.serve()
     scene.account("new", REALTIME)
     async with guesses_from_elsewhere(scene):
         assert (await scene.ask(STATUS, "new")).status == 200
 
 
 async def test_a_revoked_token_is_refused_however_many_guess(scene: Scene) -> None:
-    await scene.serve(patience=3.0)
+    await scene.serve()
     scene.account("all", REALTIME)
     assert (await scene.ask(STATUS, "all")).status == 200
     scene.sim.accounts.by_token.clear()

@@ -9,7 +9,7 @@ import pytest
 from tests.contract.conftest import NOW, Api, Clock
 from tests.contract.kubernetes import Cluster, node
 from tests.contract.peering import lens, peer
-from tests.integration.peers.peer_answers import CLIENT_TIMEOUT_S, Hub, good
+from tests.integration.peers.peer_answers import Hub, good
 from tests.integration.telemetry.server import FakeServer, sends
 
 
@@ -32,7 +32,7 @@ def hub_of(tmp_path: Path, clock: Clock) -> Hub:
     cluster.publish(NOW)
 
     def run(*of: object, **given: object) -> AbstractAsyncContextManager[Api]:
-        return lens("hub", tmp_path, cluster, clock, peers=of, **{"patience": CLIENT_TIMEOUT_S, **given})  # type: ignore[arg-type]
+        return lens("hub", tmp_path, cluster, clock, peers=of, **{"patience": 30.0, **given})  # type: ignore[arg-type]
 
     return run
 

@@ -8,7 +8,16 @@ import pytest
 
 from tests.contract.conftest import TOKEN, Clock
 from tests.contract.peering import SERVICE, peer, rights
-from tests.integration.peers.peer_answers import BAD, CODES, INNER, STREAM, Hub, good, until_counted
+from tests.integration.peers.peer_answers import (
+    BAD,
+    CLIENT_TIMEOUT_S,
+    CODES,
+    INNER,
+    STREAM,
+    Hub,
+    good,
+    until_counted,
+)
 from tests.integration.telemetry.server import Behaviour, Connection, FakeServer, sends
 
 BAD_STREAMS: dict[str, tuple[Behaviour, int]] = {
@@ -25,8 +34,9 @@ async def test_a_peer_at_fault_streams_nothing(
     hub_of: Hub, west: FakeServer, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     west.behaviour, status = BAD_STREAMS[how]
-    async with hub_of(peer("west", west.url(""))) as hub:
-        answer = await asyncio.wait_for(hub.ask(STREAM), 5)
+    patience = CLIENT_TIMEOUT_S if status == 504 else 30.0
+    async with hub_of(peer("west", west.url("")), patience=patience) as hub:
+        answer = await asyncio.wait_for(hub.ask(STREAM), 20)
         assert answer.error[:2] == (status, CODES[status])
     assert west.requests
     for secret in (INNER, "postgres", SERVICE, TOKEN):
@@ -56,7 +66,7 @@ async def test_a_stream_that_breaks_off_ends_and_no_part_of_an_event_is_one(
 
     west.behaviour = streams(break_off)
     async with hub_of(peer("west", west.url(""))) as hub:
-        answer = await asyncio.wait_for(hub.ask(STREAM), 5)
+        answer = await asyncio.wait_for(hub.ask(STREAM), 20)
     assert (answer.status, answer.body) == (200, b"event: change\nda")
 
 
@@ -76,7 +86,7 @@ async def test_a_right_that_is_taken_away_ends_a_stream_that_never_comes_to_the_
         await until_counted(hub, b"\nlens_streams 1.0\n")
         (tmp_path / "hub-tokens.yaml").write_text("tokens:\n" + rights("another"))
         clock.now += 1
-        answer = await asyncio.wait_for(asking, 5)
+        answer = await asyncio.wait_for(asking, 20)
     assert answer.status == 200
     assert set(answer.body) == set(b"x")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.peering import peer
-from tests.integration.peers.peer_answers import STATUS, Hub, good
+from tests.integration.peers.peer_answers import CLIENT_TIMEOUT_S, STATUS, Hub, good
 from tests.integration.telemetry.server import FakeServer, sends
 from tests.integration.watch import tls
 
@@ -31,7 +31,7 @@ def status_over(hub_of: Hub, ca: tls.Pair) -> Secure:
 
     async def ask(context: ssl.SSLContext) -> tuple[int, int, str]:
         async with FakeServer(sends(good()), tls=context) as west:
-            async with hub_of(peer("west", west.url(""), trust=trusting(ca)), patience=5.0) as hub:
+            async with hub_of(peer("west", west.url(""), trust=trusting(ca)), patience=30.0) as hub:
                 answer = await hub.ask(STATUS)
             if answer.status != 200:
                 assert not west.requests, "the token went to somebody unknown"
@@ -63,6 +63,6 @@ async def test_a_peer_that_speaks_no_tls_where_it_should_is_not_asked(
     hub_of: Hub, ca: tls.Pair, west: FakeServer
 ) -> None:
     url = west.url("").replace("http:", "https:")
-    async with hub_of(peer("west", url, trust=trusting(ca))) as hub:
+    async with hub_of(peer("west", url, trust=trusting(ca)), patience=CLIENT_TIMEOUT_S) as hub:
         assert (await hub.ask(STATUS)).error[0] in (502, 504)
     assert not west.requests

@@ -14,7 +14,7 @@ from tests.contract.conftest import Clock
 from tests.contract.kubernetes import Cluster
 from tests.contract.peering import lens
 from tests.integration.telemetry import server
-from tests.integration.telemetry.scene import INTERVAL_SECONDS, Scene, target
+from tests.integration.telemetry.scene import DEADLINE_SECONDS, INTERVAL_SECONDS, Scene, target
 from tests.unit.model.watched import AT_ONCE
 from tests.unit.telemetry.reports import written
 
@@ -202,7 +202,7 @@ async def test_the_scraper_stops_while_agents_hang(scene: Scene) -> None:
     hanging = await scene.serve("node-1", server.hang)
     await scene.start()
     await scene.until(lambda: bool(hanging.requests), "a request under way")
-    await asyncio.wait_for(scene.stop(), 1.0)
+    await asyncio.wait_for(scene.stop(), DEADLINE_SECONDS)
 
 
 @pytest.mark.parametrize("state", ["lost", "critical"])

@@ -10,7 +10,7 @@ import pytest
 
 from lens.concurrency.supervisor import RestartDelays, Supervisor, contained, start_thread
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 QUICK = RestartDelays(first=0.01, longest=0.04, reset_after=60.0)
 
 
