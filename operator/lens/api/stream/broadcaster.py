@@ -14,6 +14,7 @@ from lens.api.stream.sse import DiffEntry, encode_event
 from lens.concurrency.supervisor import Supervisor
 from lens.metrics import Metrics
 from lens.model.cluster_state import ClusterState, StateView
+from lens.model.inventory.snapshot import EMPTY
 from lens.model.k8s import timestamps
 
 DIFF_SECONDS = 0.1
@@ -31,6 +32,7 @@ RING_ENTRIES = 128
 WAKE_BATCH = 50
 """How many streams are woken before other requests get their turn."""
 
+_NOTHING = StateView(snapshot=EMPTY, synced=False, contacts={})
 _NUMBER = re.compile(r"\d{1,15}", re.ASCII)
 
 
@@ -49,6 +51,7 @@ class Broadcaster:
         heartbeat_seconds: float,
         stale_after: float,
         idle_percent: float,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         """Take the state; ``has_streams`` returns whether any is open, and the rest is as in ``Streams``."""
         self._cluster = cluster
@@ -59,6 +62,7 @@ class Broadcaster:
         self._heartbeat_seconds = heartbeat_seconds
         self._stale_after = stale_after
         self._idle_percent = idle_percent
+        self._idle_seconds = idle_seconds
         self.ring: Ring[DiffEntry] = Ring(RING_ENTRIES, evicted=metrics.over_bound.labels("differences").inc)
         self._sent = self._compared = state.current
         self._damper = Damper(self._sent, cluster, time.monotonic())
@@ -71,7 +75,7 @@ class Broadcaster:
     def ensure_running(self) -> None:
         """Start the job that compares states if it has ended. Changes since it ended are unknown."""
         if self._job is None or self._job.done():
-            self._skip_changes()
+            self._skip_to(self._state.current)
             self._job = self._supervisor.start("streams", self._run)
 
     async def stop(self) -> None:
@@ -128,9 +132,9 @@ class Broadcaster:
     def _event_id(self, number: int) -> str:
         return f"{self._epoch}-{number}"
 
-    def _skip_changes(self) -> None:
-        """Skip all changes until now: open streams get a new snapshot instead."""
-        self._sent = self._compared = self._state.current
+    def _skip_to(self, current: StateView) -> None:
+        """Skip all changes up to a state: open streams get a new snapshot instead."""
+        self._sent = self._compared = current
         self._damper = Damper(self._sent, self._cluster, time.monotonic())
         self._by_controller = NodesByController()
         self.ring.skip()
@@ -140,11 +144,12 @@ class Broadcaster:
         try:
             await self._add_diffs()
         except Exception:
-            self._skip_changes()
+            self._skip_to(self._state.current)
             await self._wake_streams()
             raise
-        # The next stream begins with a new one.
+        # The next stream begins with a new one. Until then no state of the past is of use.
         self._snapshots.drop(lambda _: False)
+        self._skip_to(_NOTHING)
 
     async def _add_diffs(self) -> None:
         # So that the first workload that changes isn't sent later than others.
@@ -152,11 +157,13 @@ class Broadcaster:
         idle_from = time.monotonic()
         heartbeat_at = idle_from + self._heartbeat_seconds
         pause = DIFF_SECONDS
-        while time.monotonic() < idle_from + IDLE_SECONDS:
+        while True:
             await asyncio.sleep(pause)
             self._snapshots.drop(self._is_current)
             if self._has_streams():
                 idle_from = time.monotonic()
+            elif time.monotonic() >= idle_from + self._idle_seconds:
+                return
             if not await self._add_diff() and time.monotonic() < heartbeat_at:
                 continue
             started = time.monotonic()
