@@ -171,10 +171,12 @@ class KubeResponse(Response):
         try:
             page = await self.read() if self._page is None else self._page
             is_synced = reflector.store.synced
-            async with contextlib.nullcontext() if is_synced or self._goes_first else self.turns.other():
-                began = time.thread_time()
-                metadata = reflector.apply_page(page, first="continue" not in self.url.query)
-                took = self._receive_seconds + time.thread_time() - began
+            first = "continue" not in self.url.query
+            if not (is_synced or self._goes_first):
+                return await self.turns.apply(reflector.page_steps(page, first=first))
+            began = time.thread_time()
+            metadata = reflector.apply_page(page, first=first)
+            took = self._receive_seconds + time.thread_time() - began
         except UnusableListError as error:
             _log.warning("a list is unusable; listing again", extra={"error": str(error)})
             raise aiohttp.ClientPayloadError(str(error)) from error

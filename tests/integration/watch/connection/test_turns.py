@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Generator
 
 import pytest
 
@@ -19,9 +20,14 @@ class Lists:
         self.applied: list[str] = []
         self.on_apply: asyncio.Event | None = None
 
-    async def apply_other(self, name: str) -> None:
+    async def apply_other(self, name: str, steps: int = 1) -> None:
         """Apply a page of another list than that of pods."""
-        async with self.turns.other():
+        await self.turns.apply(self._steps(name, steps))
+
+    def _steps(self, name: str, steps: int) -> Generator[None, None, None]:
+        for step in range(steps):
+            if step:
+                yield
             self.applied.append(name)
             if self.on_apply is not None:
                 self.on_apply.set()
@@ -63,14 +69,34 @@ async def test_a_page_of_pods_that_comes_while_another_is_applied_is_the_next_on
     assert lists.applied == ["nodes", "pods", "claims"]
 
 
-async def test_a_page_of_pods_that_stops_arriving_holds_nobody_up_for_long() -> None:
+async def test_a_page_of_pods_that_comes_between_two_steps_of_another_is_applied_first() -> None:
+    lists = Lists()
+    lists.on_apply = asyncio.Event()
+
+    async def pods() -> None:
+        assert lists.on_apply is not None
+        await lists.on_apply.wait()
+        await lists.receive_pods(rounds=50)
+
+    await asyncio.gather(pods(), lists.apply_other("nodes", steps=9), lists.apply_other("claims"))
+    at = lists.applied.index("pods")
+    assert 1 <= at < 9
+    assert lists.applied == ["nodes"] * at + ["pods"] + ["nodes"] * (9 - at) + ["claims"]
+
+
+async def test_a_page_of_pods_that_stops_arriving_holds_nobody_up_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     lists = Lists()
     loop = asyncio.get_running_loop()
     with lists.turns.first():
         began = loop.time()
         await asyncio.wait_for(lists.apply_other("nodes"), 30)
         assert loop.time() - began >= 0.9 * LONGEST_SECONDS
-    assert lists.applied == ["nodes"]
+        # Neither do the next steps wait for it again.
+        monkeypatch.setattr(turns, "LONGEST_SECONDS", 600.0)
+        await asyncio.wait_for(lists.apply_other("claims", steps=9), 30)
+    assert lists.applied == ["nodes"] + ["claims"] * 9
 
 
 @pytest.mark.parametrize("rounds", [1, 3, 20])
