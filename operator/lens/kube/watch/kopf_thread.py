@@ -176,6 +176,7 @@ class KopfThread:
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
+            await transport.close()
 
     async def _discovers(self, client: ApiClient) -> bool:
         """Discover the resources to watch; return false if kopf has to stop before they are known."""

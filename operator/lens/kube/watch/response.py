@@ -123,11 +123,20 @@ class KubeResponse(Response):
         return self
 
     def close(self) -> None:
-        """Close the connection; with TLS abort it, since the server may close after kopf's loop ends."""
+        """Close the connection."""
+        self._abort_tls()
+        super().close()
+
+    def release(self) -> Any:
+        """Close the connection if there may come more of the body. kopf's cancelled watches end so."""
+        self._abort_tls()
+        return super().release()
+
+    def _abort_tls(self) -> None:
+        """Abort a connection with TLS, since the server may close after kopf's loop ends."""
         transport = self.connection.transport if self.connection is not None else None
         if transport is not None and transport.get_extra_info("ssl_object") is not None:
             transport.abort()
-        super().close()
 
     def replace_by_gone(self) -> None:
         """Replace this error of a watch by a watch with a 410 line, after which kopf lists again."""

@@ -130,6 +130,11 @@ class Transport:
         self._proxies[session] = proxy
         return session
 
+    async def close(self) -> None:
+        """Close all sessions. kopf, once its tasks have been cancelled, doesn't."""
+        for session in tuple(self._proxies):
+            await session.close()
+
     async def _send(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
         path = self._relative(request.url)
         reflector, optional = self._reflectors.get(path), self._optional.get(path)
