@@ -32,6 +32,15 @@ def manifest(*documents: dict[str, Any], namespace: str = "new", **spec: Any) ->
         (manifest(NAMESPACE, document("ResourceQuota", spec={"hard": NO_GPUS})), "no"),
         (
             manifest(
+                {
+                    **NAMESPACE,
+                    "metadata": {"name": "new", "annotations": {"openshift.io/node-selector": "a=b"}},
+                }
+            ),
+            "no",
+        ),
+        (
+            manifest(
                 NAMESPACE, document("LimitRange", spec={"limits": [{"type": "Pod", "max": {"cpu": 1}}]})
             ),
             "no",

@@ -55,6 +55,7 @@ class FitResources:
         self._namespaces: Mapping[str, Namespace] | None = None
         self._labels: Mapping[str, Mapping[str, str]] | None = None
         self._terminating: frozenset[str] = frozenset()
+        self._node_selectors: Mapping[str, Mapping[str, str]] = {}
         self._found: list[Mapping[Any, Any] | None] = [None] * len(ALL)
         self._policies = Policies()
 
@@ -102,9 +103,13 @@ class FitResources:
             self._terminating = frozenset(
                 name for name, each in (namespaces or {}).items() if each.terminating
             )
+            self._node_selectors = {
+                name: each.node_selector for name, each in (namespaces or {}).items() if each.node_selector
+            }
         self._policies = Policies(
             namespaces=self._labels,
             terminating=self._terminating,
+            node_selectors=self._node_selectors,
             limit_ranges=limit_ranges,
             quotas=quotas,
             runtime_classes=runtime_classes,

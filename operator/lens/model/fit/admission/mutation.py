@@ -49,6 +49,7 @@ def admit(
     containers = _containers(spec, "containers") + _containers(spec, "initContainers")
     not_checked: list[str] = []
     refusal = _set_priority(spec, policies, not_checked) or _set_runtime_class(spec, policies, not_checked)
+    refusal = refusal or _select_nodes(spec, policies.node_selectors.get(namespace, {}))
     if policies.limit_ranges is None:
         not_checked.append("limitranges")
     limits = limits_in(namespace, policies)
@@ -142,6 +143,16 @@ def _set_runtime_class(spec: Object, policies: Policies, not_checked: list[str])
         spec["nodeSelector"] = {**selector, **known.node_selector}
     if known.tolerations:
         spec["tolerations"] = [*as_objects(spec.get("tolerations"), "tolerations"), *known.tolerations]
+    return None
+
+
+def _select_nodes(spec: Object, of_project: Mapping[str, str]) -> str | None:
+    """Add the node selector of an OpenShift project (its plugin PodNodeEnvironment)."""
+    selector = _copy(spec.get("nodeSelector"), "nodeSelector")
+    if any(selector.get(key, value) != value for key, value in of_project.items()):
+        return "pod node label selector conflicts with its project node label selector"
+    if of_project:
+        spec["nodeSelector"] = {**selector, **of_project}
     return None
 
 

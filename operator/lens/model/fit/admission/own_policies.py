@@ -70,6 +70,10 @@ class OwnPolicies(msgspec.Struct, frozen=True):
                 policies.namespaces,
                 {name: {**namespaces.get(name, {}), **own.labels} for name, own in self.namespaces.items()},
             ),
+            node_selectors={
+                **policies.node_selectors,
+                **{name: own.node_selector for name, own in self.namespaces.items() if own.node_selector},
+            },
             limit_ranges=_with(policies.limit_ranges, _within(namespace, self.limit_ranges)),
             quotas=_with(
                 policies.quotas,

@@ -9,6 +9,8 @@ from lens.model.fit.spec.selectors import Selector, SelectorManifest, Unparsable
 from lens.model.inventory.decoding.decoder import Decoder
 from lens.model.inventory.objects.pod import PodKey
 from lens.model.k8s.bounds import MAX_FIT_RESOURCES, MAX_LABELS, MAX_TERMS, MAX_VALUES
+from lens.model.k8s.dra.entries import read_or_none
+from lens.model.k8s.node_selection import LabelRequirement
 from lens.model.k8s.policy_objects import (
     BudgetManifest,
     LimitManifest,
@@ -22,15 +24,21 @@ from lens.model.k8s.quantity import Exact, Quantity, parse
 
 Quantities = dict[str, Quantity]
 
+_NODE_SELECTOR = "openshift.io/node-selector"
+"""The annotation of a project whose pods get a node selector (openshift/kubernetes, nodeenv/admission.go)."""
+
+_annotations = msgspec.json.Decoder(dict[str, str] | None)
+
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 class Namespace(msgspec.Struct, frozen=True):
-    """A Namespace: its labels, and whether it is being deleted."""
+    """A Namespace: its labels, whether it is being deleted, and the node selector of an OpenShift project."""
 
     labels: dict[str, str]
     terminating: bool = False
+    node_selector: dict[str, str] = {}
 
 
 class Limits(msgspec.Struct, frozen=True, gc=False):
@@ -93,6 +101,7 @@ class Policies(msgspec.Struct, frozen=True):
     """All of them at one moment; None for a resource whose objects aren't known.
 
     ``namespaces`` has the labels of each, and ``terminating`` the names of those that are being deleted.
+    ``node_selectors`` are those of namespaces that have one, as OpenShift's projects.
     """
 
     namespaces: Mapping[str, Mapping[str, str]] | None = None
@@ -102,6 +111,7 @@ class Policies(msgspec.Struct, frozen=True):
     priority_classes: Mapping[str, PriorityClass] | None = None
     budgets: Mapping[PodKey, Budget] | None = None
     terminating: frozenset[str] = frozenset()
+    node_selectors: Mapping[str, Mapping[str, str]] = {}
 
 
 class SharedObjects(Generic[K, V]):
@@ -165,7 +175,21 @@ def _read_namespace(manifest: NamespaceManifest) -> Namespace:
     labels = manifest.metadata.labels or {}
     if len(labels) > MAX_LABELS:
         raise ValueError(f"metadata.labels: {len(labels)} are more than {MAX_LABELS}")
-    return Namespace(labels, terminating=manifest.status.phase == "Terminating")
+    return Namespace(
+        labels, manifest.status.phase == "Terminating", _project_node_selector(manifest.metadata.annotations)
+    )
+
+
+def _project_node_selector(annotations: msgspec.Raw) -> dict[str, str]:
+    """Return the node selector in a namespace's annotations; empty if it can't be read."""
+    if _NODE_SELECTOR.encode() not in bytes(annotations):
+        return {}
+    text = read_or_none(_annotations, annotations) or {}
+    try:
+        pairs = [LabelRequirement.parse(each.strip()) for each in text.get(_NODE_SELECTOR, "").split(",")]
+    except ValueError:
+        return {}
+    return {each.key: each.value for each in pairs[:MAX_TERMS] if each.value is not None and not each.negated}
 
 
 def _read_limits(manifest: LimitRangeManifest) -> tuple[Limits, ...]:

@@ -1,11 +1,12 @@
 """What admission adds to a pod."""
 
+import json
 from typing import Any
 
 import pytest
 
 from lens.model.fit.admission.mutation import admit
-from lens.model.fit.admission.policies import Limits, Policies
+from lens.model.fit.admission.policies import Limits, Policies, namespace_decoder
 from lens.model.inventory.objects.pod import PodKey
 
 NO_LIMITS = Policies(limit_ranges={}, priority_classes={}, runtime_classes={})
@@ -163,3 +164,29 @@ def test_hugepages_need_cpu_or_memory_which_a_limit_range_may_add(
     assert (refusal or "").startswith(f"invalid with what admission adds: {refused}" if refused else "")
     assert (refusal is None) is (refused is None)
     assert admit(pod(resources, **whole), "ns", limits(default={"memory": "1"})).refusal is None or whole
+
+
+@pytest.mark.parametrize(
+    ("annotation", "own", "selected"),
+    [
+        ("zone=a, pool=gpus", {}, {"zone": "a", "pool": "gpus"}),
+        ("zone=a", {"zone": "a", "disk": "ssd"}, {"zone": "a", "disk": "ssd"}),
+        ("zone=a", {"zone": "b"}, None),
+        ("", {"zone": "b"}, {"zone": "b"}),
+        ("a in (b)", {}, {}),
+    ],
+)
+def test_pods_of_an_openshift_project_get_its_node_selector(
+    annotation: str, own: dict[str, str], selected: dict[str, str] | None
+) -> None:
+    meta = {"name": "ns", "resourceVersion": "1", "annotations": {"openshift.io/node-selector": annotation}}
+    project = namespace_decoder().read(json.dumps({"metadata": meta}).encode()).value
+    assert project is not None
+    policies = Policies(
+        limit_ranges={}, priority_classes={}, runtime_classes={}, node_selectors={"ns": project.node_selector}
+    )
+    template = pod({})
+    template["spec"]["nodeSelector"] = own
+    admitted = admit(template, "ns", policies)
+    assert (admitted.refusal is None) == (selected is not None)
+    assert admitted.pod["spec"]["nodeSelector"] == (own if selected is None else selected)
