@@ -22,7 +22,7 @@ from tests.contract.fit.fit_requests import (
     resources,
     workload,
 )
-from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, pod
+from tests.contract.kubernetes import NO_POLICIES, Cluster, Manifest, node, pod
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,30 @@ async def test_a_kind_is_one_of_its_api_group(nodes: Cluster, serve: Serve) -> N
     ]
     knative = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "spec": tasks[0]}
     assert (await post(api, json.dumps(knative))).data["replicas"] == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "held", "placed", "not_checked"),
+    [
+        # Lens places the small pod on an empty node; kube-scheduler may place it on the last one.
+        ((1, 8), (0, 7), 1, ["node_choice"]),
+        ((1, 8, 8), (0, 0, 7), 2, ["node_choice"]),
+        ((8, 8, 1), (0, 0, 7), 3, []),
+        # No choice leaves room for all, or for the large one.
+        ((1, 8, 8), (0, 0, 8), 2, []),
+        ((8, 9), (0, 0, 0), 1, []),
+    ],
+)
+async def test_a_no_that_another_choice_of_nodes_avoids_is_not_complete(
+    cluster: Cluster, serve: Serve, asked: list[int], held: list[int], placed: int, not_checked: list[str]
+) -> None:
+    for number, gpus in enumerate(held):
+        cluster.add(node(f"n{number}"), pod(f"p{number}", f"n{number}", gpus))
+    cluster.publish(NOW)
+    body = "\n---\n".join(workload(spec=containers(gpus)) for gpus in asked)
+    data = (await post(await serve(), body)).data
+    assert (data["fits"], data["placed"]) == ("yes" if placed == len(asked) else "no", placed)
+    assert (data["not_checked"], data["complete"]) == (not_checked, not not_checked)
 
 
 async def test_a_jobset_is_placed_group_after_group(nodes: Cluster, serve: Serve) -> None:

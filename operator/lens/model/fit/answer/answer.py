@@ -11,7 +11,13 @@ from lens.model.fit.admission.claim_quota import added
 from lens.model.fit.admission.quota import Charged, QuotaResult, check_quotas
 from lens.model.fit.answer.asked_group import AskedGroup, with_claimed
 from lens.model.fit.answer.nearest import Alternative, alternatives
-from lens.model.fit.answer.placing import GroupResult, fit_group, place_groups, verdict
+from lens.model.fit.answer.placing import (
+    GroupResult,
+    fit_group,
+    fit_in_another_order,
+    place_groups,
+    verdict,
+)
 from lens.model.fit.deadline import Check, OutOfTimeError, no_deadline
 from lens.model.fit.eviction import Evictable, evictable
 from lens.model.fit.result import Reason, Verdict
@@ -27,6 +33,9 @@ MAX_TRIES = 24
 """Alternatives that are tried."""
 
 BUDGETS = "poddisruptionbudgets"
+
+NODE_CHOICE = "node_choice"
+"""Other nodes for some pods would leave room for more."""
 
 _ALWAYS = frozenset({"priorityclasses"})
 _IN_NAMESPACES = frozenset({"limitranges", "resourcequotas"})
@@ -84,6 +93,8 @@ def answer(view: FitView, groups: Sequence[AskedGroup], namespace: str | None, o
         if _may_exceed(namespace, view, charged, quota):
             not_checked.append("resourcequotas")
     not_checked += [name for each in results for name in each.result.not_checked]
+    if fit_in_another_order(view.fleet, groups, results, options.check_time):
+        not_checked.append(NODE_CHOICE)
     # The engine names namespaces itself, where they matter to the pods.
     not_checked += [name for name in view.unseen if name in _ALWAYS or (namespace and name in _IN_NAMESPACES)]
     fits = verdict(results)

@@ -13,6 +13,7 @@ from lens.model.fit.dra.state import Devices
 from lens.model.fit.engine import place
 from lens.model.fit.result import FitResult, Placement, Reason, Verdict
 from lens.model.fit.spec.asked import AskedPod
+from lens.model.fit.spec.resources import is_extended
 from lens.model.fit.state import Fleet
 from lens.model.fit.trial import Trial
 
@@ -42,6 +43,28 @@ def place_groups(
         if len(results) < len(groups) or result.fits == "no":
             fleet = with_placed(fleet, each.asked, result.placements, devices)
     return results, fleet
+
+
+def fit_in_another_order(
+    fleet: Fleet, groups: Sequence[AskedGroup], results: Sequence[GroupResult], check_time: Check
+) -> bool:
+    """Return whether all groups, of which one doesn't fit after the others, fit in another order.
+
+    Then kube-scheduler, which chooses nodes by scores of its own, may place them all.
+    """
+    position = next((index for index, each in enumerate(results) if each.result.fits == "no"), 0)
+    if position == 0 or any(each.refusal for each in groups):
+        return False
+    first = [groups[position], *groups[:position], *groups[position + 1 :]]
+    largest_first = sorted(groups, key=_largest_request, reverse=True)
+    return any(
+        verdict(place_groups(fleet, order, check_time)[0]) == "yes" for order in (first, largest_first)
+    )
+
+
+def _largest_request(group: AskedGroup) -> int:
+    """Return the largest number of units that a pod requests of an extended resource."""
+    return max((amount for name, amount in group.asked.request if is_extended(name)), default=0)
 
 
 def _undecided(fleet: Fleet, group: AskedGroup) -> FitResult:
