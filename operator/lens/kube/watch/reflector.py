@@ -122,8 +122,12 @@ class Reflector(Generic[K, V]):
         self._trust.unreachable()
 
     def retire(self) -> None:
-        """Ignore everything from now on: another reflector has taken over."""
+        """Ignore everything from now on, and keep nothing: another reflector has taken over.
+
+        What kopf's ended tasks refer to, such as this reflector, may be cyclic garbage for days.
+        """
         self._retired = True
+        self._known = self._known_listed = Fingerprints()
 
     def forget(self) -> None:
         """Remove all objects, until the next list is complete."""
