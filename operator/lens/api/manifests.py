@@ -45,7 +45,7 @@ def read_manifests(body: bytes) -> list[object]:
     if text.lstrip()[:1] == "{":
         with contextlib.suppress(json.JSONDecodeError):
             # Not all of JSON is YAML for PyYAML: tabs, and some escapes.
-            return [_read_json(text)]
+            return _read_json(text)
     try:
         return _Documents(text).read()
     except yaml.YAMLError as error:
@@ -59,15 +59,30 @@ def read_manifests(body: bytes) -> list[object]:
         raise ManifestError("it isn't YAML") from None
 
 
-def _read_json(text: str) -> object:
-    """Return a JSON document. Raise JSONDecodeError for another text, ManifestError beyond the bounds."""
-    try:
-        document = json.loads(text, object_pairs_hook=_unique, parse_int=_integer, parse_constant=str)
-    except RecursionError:
-        raise ManifestError(f"it is nested deeper than {MAX_DEPTH} levels") from None
+def _read_json(text: str) -> list[object]:
+    """Return JSON documents, of which several follow each other as jq writes them, and kubectl reads them.
+
+    Raise JSONDecodeError for another text, ManifestError beyond the bounds.
+    """
+    found: list[object] = []
+    left = text.lstrip()
+    while left:
+        try:
+            document, end = _JSON.raw_decode(left)
+        except RecursionError:
+            raise ManifestError(f"it is nested deeper than {MAX_DEPTH} levels") from None
+        _check_depth(document)
+        found.append(document)
+        if len(found) > MAX_DOCUMENTS:
+            raise ManifestError(f"it has more than {MAX_DOCUMENTS} documents")
+        left = left[end:].lstrip()
     if "\\ud" in text.lower():
         with _as_text():
-            json.dumps(document, ensure_ascii=False).encode()
+            json.dumps(found, ensure_ascii=False).encode()
+    return found
+
+
+def _check_depth(document: object) -> None:
     level: list[Any] = [document]
     for _ in range(MAX_DEPTH):
         level = [
@@ -78,7 +93,6 @@ def _read_json(text: str) -> object:
         ]
     if level:
         raise ManifestError(f"it is nested deeper than {MAX_DEPTH} levels")
-    return document
 
 
 @contextlib.contextmanager
@@ -204,6 +218,9 @@ def _integer(text: str) -> object:
     number = int(_SCALARS.construct_yaml_int(yaml.ScalarNode(_INTEGER, text)))
     # Beyond 64 bits JSON's readers differ.
     return number if -(2**63) <= number < 2**63 else text
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer, parse_constant=str)
 
 
 def _line(event: Any) -> str:

@@ -3,7 +3,7 @@
 import argparse
 import codecs
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lens_client import options
 from lens_client.api import schema
@@ -130,10 +130,23 @@ def _as_yaml(manifest: bytes) -> bytes:
     manifest = manifest.removeprefix(codecs.BOM_UTF8)
     if manifest.lstrip()[:1] == b"{":
         try:
-            return json.dumps(json.loads(manifest), ensure_ascii=False).encode("utf-8", "surrogatepass")
+            return b"\n---\n".join(
+                json.dumps(each, ensure_ascii=False).encode("utf-8", "surrogatepass")
+                for each in _json_documents(manifest.decode())
+            )
         except (ValueError, RecursionError):
             return manifest  # of YAML, or wrong: Lens says so
     return manifest
+
+
+def _json_documents(text: str) -> Iterator[object]:
+    """Yield JSON documents, of which several follow each other as jq writes them. Raise ValueError."""
+    decoder = json.JSONDecoder()
+    left = text.lstrip()
+    while left:
+        document, end = decoder.raw_decode(left)
+        yield document
+        left = left[end:].lstrip()
 
 
 def _read(context: Context, filename: str) -> bytes:

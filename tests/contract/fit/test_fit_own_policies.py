@@ -93,12 +93,15 @@ async def test_what_is_used_of_a_manifests_quota_is_what_the_cluster_says(
         assert (data["fits"], data["complete"]) == (fits, complete)
 
 
-async def test_a_list_of_one_kind_has_its_items(cluster: Cluster, serve: Serve) -> None:
+async def test_the_pods_of_a_list_and_of_a_stream_of_json_are_read(cluster: Cluster, serve: Serve) -> None:
     cluster.add(node("n1"))
     cluster.publish(NOW)
     pods = [document("Pod", spec=containers()) for _ in range(2)]
     body = json.dumps({"apiVersion": "v1", "kind": "PodList", "items": pods})
-    assert (await post(await serve(), body)).data["placed"] == 2
+    api = await serve()
+    assert (await post(api, body)).data["placed"] == 2
+    # As `jq .items[]` writes them.
+    assert (await post(api, "\n".join(json.dumps(each, indent="\t") for each in pods))).data["placed"] == 2
 
 
 async def test_documents_of_a_large_chart_are_read(cluster: Cluster, serve: Serve) -> None:

@@ -16,6 +16,8 @@ from lens_client.commands.fit import names_namespace
         ("spec: {template: {metadata: {namespace: a}}}", False),
         ("&a {items: [*a]}", False),
         ('{\n\t"kind": "Pod"\n}', False),
+        ('{"kind": "Pod"}\n{"kind": "Pod"}', False),
+        ('{"kind": "Pod"}\n{"metadata": {"namespace": "a"}}', True),
         ("a: [", True),
         ("", False),
     ],
