@@ -172,8 +172,9 @@ class DeviceState:
             # All views of a state share one: an entry counts only for the slices that it was made of.
             changes["pools_of"] = {}
         signatures = dict(self._view.signatures)
-        for node in self._changed_signatures(self._touched_pools | touched_holding):
-            signatures.pop(node, None)
+        if signatures:  # At the start there are none.
+            for node in self._changed_signatures(self._touched_pools | touched_holding):
+                signatures.pop(node, None)
         changes["signatures"] = signatures
         if "slices" in self._stale:
             changes |= self._slices()

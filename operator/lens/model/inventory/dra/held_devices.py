@@ -27,6 +27,8 @@ class HeldDevices:
         """The pods that name a claim."""
         self.touched: defaultdict[PoolKey, set[str]] = defaultdict(set)
         """The devices by pool whose claims, or the pods of these, have changed. The reader empties it."""
+        self.put_anew: set[PodKey] = set()
+        """The claims with devices that were stored since the reader last emptied it."""
         self._by_pool: dict[PoolKey, dict[str, tuple[PodKey, ...]]] = {}
 
     def put(self, key: PodKey, claim: Claim | None) -> Claim | None:
@@ -49,6 +51,7 @@ class HeldDevices:
                 self.touched[pool].add(each.device)
             if claim.devices:
                 self.claims_on.add(claim.node or NO_NODE, key)
+                self.put_anew.add(key)
         if claim is not None and not claim.allocated:
             self.unallocated.add(key)
         else:

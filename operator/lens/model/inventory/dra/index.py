@@ -201,6 +201,7 @@ class DeviceIndex:
                     self._touched_nodes.add(self._held.claims[claim].node or NO_NODE)
         nodes, pods = self._touched_nodes, self._touched_pods
         self._dirty_pools, self._touched_nodes, self._touched_pods = set(), set(), set()
+        self._held.put_anew = set()
         return nodes, pods
 
     def _rebuild(self, key: PoolKey) -> bool:
@@ -222,11 +223,13 @@ class DeviceIndex:
         for node in after.nodes if after is not None else ():
             self._touched_nodes.add(node)
             self._pools_on.add(node, key)
-        stored, users_of = self._held.claims, self._held.users.of
+        stored, users_of, put_anew = self._held.claims, self._held.users.of, self._held.put_anew
         for claims in self._held.of_pool(key).values():
             for claim in claims:
-                self._touched_nodes.add(stored[claim].node or NO_NODE)
-                self._touched_pods.update(users_of(claim))
+                # At the start all were stored since the last time, which has touched their nodes and pods.
+                if claim not in put_anew:
+                    self._touched_nodes.add(stored[claim].node or NO_NODE)
+                    self._touched_pods.update(users_of(claim))
         return True
 
     def _find_overdrawn(self, key: PoolKey) -> None:

@@ -13,12 +13,7 @@ from typing import Literal
 import msgspec
 
 from lens.model.inventory.dra.outdated import NOTHING_OUTDATED, Outdated, outdated_devices
-from lens.model.inventory.dra.physical_gpus import (
-    are_apart,
-    contents,
-    device_name,
-    physical_gpus,
-)
+from lens.model.inventory.dra.physical_gpus import contents, device_name, physical_gpus
 from lens.model.inventory.objects.claim import PoolKey
 from lens.model.inventory.objects.device import NO_NODE, Counters, Device
 from lens.model.inventory.objects.gpu import Gpu, GpuOfDevices
@@ -177,14 +172,24 @@ def _plain_pool(key: PoolKey, only: Slice) -> Pool | None:
     if only.slice_count != 1 or only.problem is not None or only.counter_sets or not devices:
         return None
     names: set[str] = set()
+    uuids: list[str] = []
+    addresses: list[str] = []
     is_plain = True
     for device in devices:
         kind = device.kind
-        if device.place.node != node or kind.is_part or device.parent_uuid is not None:
+        if device.place.node != node or kind.is_part or kind.consumes or device.parent_uuid is not None:
             return None
         names.add(device.name)
-        is_plain = is_plain and kind.is_plain
-    if len(names) < len(devices) or not are_apart(devices):
+        if device.uuid is not None:
+            uuids.append(device.uuid)
+        if kind.pci_bus_id is not None:
+            addresses.append(kind.pci_bus_id)
+        if kind.taints or kind.shareable:
+            is_plain = False
+    if len(names) < len(devices) or len(set(uuids)) < len(uuids):
+        return None
+    # On its node an address is one GPU's.
+    if node != NO_NODE and len(set(addresses)) < len(addresses):
         return None
     gpus = tuple(sorted(devices, key=device_name))
     gpu_of = {gpu.name: gpu for gpu in gpus} if len(gpus) > FEW_DEVICES else None

@@ -79,11 +79,6 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
     shareable: bool = False
     capacity: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def is_plain(self) -> bool:
-        """Return whether claims alone decide who gets the devices, and one claim holds each of them."""
-        return not (self.consumes or self.taints or self.shareable)
-
 
 UNKNOWN_KIND = Kind()
 

@@ -529,6 +529,19 @@ def test_a_change_makes_only_the_touched_nodes_anew() -> None:
     assert ledger.snapshot() is after
 
 
+@pytest.mark.parametrize("stored_with_the_slice", [True, False])
+def test_a_pod_sees_what_becomes_of_a_device_of_no_node(stored_with_the_slice: bool) -> None:
+    held = claim(result("gpu-0", pool="rack"), pods=["train-0"])
+    ledger = cluster(cpu_node(), claiming("claim-1"), held)
+    if not stored_with_the_slice:
+        ledger.snapshot()
+    for product in (H100, "another one"):
+        attributes = {"uuid": "GPU-0abc", "productName": product, "type": "gpu"}
+        put(ledger, resource_slice(device("gpu-0", attributes), pool="rack", node=None, allNodes=True))
+        (train,) = ledger.snapshot().nodes["node-1"].pods
+        assert [each.product for use in train.uses for each in use.devices] == [product]
+
+
 def test_health_comes_from_the_pods_status() -> None:
     sick = claiming(
         "claim-1",
