@@ -158,6 +158,30 @@ asyncio.run(main())
     assert found.split() == ["True", "False", "True"]
 
 
+def test_the_first_requests_after_the_start_do_not_wait_until_containers_are_counted() -> None:
+    found = run(
+        """
+import asyncio
+from lens import garbage
+garbage.CHECK_SECONDS = 600
+
+async def main():
+    started = asyncio.Event()
+    running = asyncio.create_task(Collector().run(started.wait))
+    before = gc.get_freeze_count()
+    kept = [[each] for each in range(100_000)]
+    started.set()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    print(gc.get_freeze_count() < before + len(kept))
+    running.cancel()
+
+asyncio.run(main())
+"""
+    )
+    assert found == "True"
+
+
 def test_garbage_of_a_start_that_takes_too_long_is_collected() -> None:
     found = run(
         """
