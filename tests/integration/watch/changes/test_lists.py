@@ -1,13 +1,16 @@
 """Lists that fail in every way end in the right figures, and have no effect until they succeed."""
 
+import json
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from lens.kube.watch.reflector import STEP_OBJECTS, UnusableListError
 from tests.integration.watch import faults
 from tests.integration.watch.front import Fault
 from tests.integration.watch.objects import pod
+from tests.integration.watch.reflecting import pods_reflector
 from tests.integration.watch.scene import Scene, on_each
 
 ELSEWHERE = "http://127.0.0.1:1/api/v1/pods"
@@ -133,3 +136,18 @@ async def a_list_fails_on_and_on(scene: Scene, fault: Fault) -> None:
     assert scene.front.span("list pods") >= 0.1 + 0.2 + 4 * 0.1
     await scene.until_exact()
     assert scene.restarts == 0
+
+
+def test_a_page_has_no_effect_if_another_watcher_takes_over_while_it_is_applied() -> None:
+    reflector = pods_reflector()
+    pods = [pod(f"pod-{number}", on="node-0", gpus=1) for number in range(2 * STEP_OBJECTS)]
+    for each in pods:
+        each["metadata"]["resourceVersion"] = "1"
+    page = json.dumps({"metadata": {"resourceVersion": "1"}, "items": pods}).encode()
+    steps = reflector.page_steps(page, first=True)
+    next(steps)
+    next(steps)
+    reflector.retire()
+    with pytest.raises(UnusableListError):
+        list(steps)
+    assert not reflector.store.synced
