@@ -52,8 +52,8 @@ def test_nobody_who_does_not_read_the_log_holds_up_who_writes_it() -> None:
     )
     assert program.stdout is not None
     seconds, dropped = program.stdout.readline().split()
-    assert program.wait(timeout=20) == 0
-    assert float(seconds) < 10
+    assert program.wait(timeout=60) == 0
+    assert float(seconds) < 50
     assert int(dropped) > 10_000
     program.communicate()
 
@@ -65,7 +65,7 @@ def test_a_process_whose_log_nobody_reads_ends_all_the_same() -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert program.wait(timeout=20) == 0
+    assert program.wait(timeout=60) == 0
     program.communicate()
 
 

@@ -1,5 +1,7 @@
 """A GPU that falls off the bus is reported lost, and the node's other GPUs go on."""
 
+import time
+
 import pytest
 
 from lens_sim.node.nvml.scenario import Gpu, Xid
@@ -56,7 +58,8 @@ def test_a_lost_gpu_does_not_keep_the_agent_busy(node: Node) -> None:
     agent.until(lambda report: report.xids_since is not None)
     node.play(Gpu(uuid="GPU-a", lost=0.0), Gpu(uuid="GPU-b"))
     agent.gpu(lambda gpu: gpu.health.state == "lost")
-    before = agent.cpu_seconds()
+    before, began = agent.cpu_seconds(), time.monotonic()
     agent.sampled()
     agent.sampled()
-    assert agent.cpu_seconds() - before < 0.5
+    # Else it would take all of a processor, or as much as others leave of it.
+    assert agent.cpu_seconds() - before < 0.25 * (time.monotonic() - began)
