@@ -11,7 +11,7 @@ from tests.attack.cluster import GPU
 from tests.attack.scene import PENDING, STATUS, STREAM, TASKS, Scene
 from tests.attack.surroundings import Surroundings
 
-REQUESTS_S, STREAMS_S = 20.0, 4.0
+REQUESTS_S, STREAMS_S = 15.0, 3.0
 """How many requests and how many streams begin a second."""
 
 STREAM_LASTS_S = (0.5, 10.0)
