@@ -16,6 +16,7 @@ from lens.kube.client.kubeconfig import Connection
 from lens.kube.watch import kopf_thread
 from lens.kube.watch.batched_reader import LARGE_BYTES, BatchedReader
 from lens.kube.watch.reflector import Reflector
+from lens.kube.watch.resources import fit_resources
 from lens.kube.watch.response import KubeResponse
 from tests.integration.watch import tls
 from tests.integration.watch.objects import pod
@@ -62,6 +63,12 @@ async def test_lens_keeps_up_with_a_busy_watch_over_tls(scene: Scene) -> None:
     await keeps_up(scene)
 
 
+def _watches_are_open(scene: Scene) -> bool:
+    """Return whether all is watched: no connection is being made any more."""
+    watches = {each.path.rpartition("/")[2] for each in scene.front.open_requests if "watch" in each.query}
+    return watches == {"pods", "nodes", *(each.name for each in fit_resources.ALL)}
+
+
 @pytest.mark.parametrize("stop_seconds", [0.0, kopf_thread.STOP_SECONDS])
 async def test_watches_over_tls_end_with_kopf_although_the_apiserver_stands_still(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, stop_seconds: float
@@ -70,7 +77,7 @@ async def test_watches_over_tls_end_with_kopf_although_the_apiserver_stands_stil
     monkeypatch.setattr(kopf_thread, "STOP_SECONDS", stop_seconds)
     await watch_over_tls(scene)
     await scene.until_exact()
-    await scene.until(lambda: scene.front.open("watch pods") == 1, "a watch")
+    await scene.until(lambda: _watches_are_open(scene), "all watches")
     assert scene.watching is not None
     scene.watching.cancel()
     for _ in range(3):
