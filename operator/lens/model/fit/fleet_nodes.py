@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TypeVar
 
 from lens.model.fit.fleet_node import FleetNode
+from lens.model.k8s.vendors import TOLERATING_LABELS
 
 T = TypeVar("T")
 
@@ -41,6 +42,11 @@ class Piece:
     def free_pods(self) -> list[int]:
         """Return how many more pods each node takes."""
         return [node.free_pods for node in self.nodes]
+
+    @cached_property
+    def adds_tolerations(self) -> bool:
+        """Return whether a node is of a cloud that adds tolerations for the extended resources of pods."""
+        return any(label in node.labels for node in self.nodes for label in TOLERATING_LABELS)
 
     def find(self, name: str) -> int | None:
         """Return the position of a node in the piece."""

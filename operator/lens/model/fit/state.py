@@ -15,7 +15,6 @@ from lens.model.fit.fleet_node import FleetNode as FleetNode
 from lens.model.fit.fleet_nodes import FleetNodes, Piece
 from lens.model.fit.spec.node import FitNode, Gate
 from lens.model.fit.spec.pod import FitPod
-from lens.model.k8s.vendors import TOLERATING_LABELS
 
 NO_LABELS: Mapping[str, str] = {}
 
@@ -131,13 +130,13 @@ class Fleet:
         """Return the positions of the nodes with pods that have required anti-affinity."""
         return [position for position, node in enumerate(self.nodes) if node.repelling]
 
-    @cached_property
+    @property
     def adds_tolerations(self) -> bool:
         """Return whether pods get tolerations for the extended resources that they request.
 
         The API doesn't have the apiserver's admission plugins. Only a cloud is known by its nodes.
         """
-        return any(label in node.labels for node in self.nodes for label in TOLERATING_LABELS)
+        return any(piece.adds_tolerations for piece in self.shared.pieces)
 
     @cached_property
     def nominated(self) -> list[int]:
