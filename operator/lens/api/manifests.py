@@ -6,6 +6,7 @@ are built of the parser's events here. Scalars are what they are for kubectl: an
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,17 +66,16 @@ def _read_json(text: str) -> list[object]:
     Raise JSONDecodeError for another text, ManifestError beyond the bounds.
     """
     found: list[object] = []
-    left = text.lstrip()
-    while left:
+    end = 0
+    while (first := _NOT_BLANK.search(text, end)) is not None:
         try:
-            document, end = _JSON.raw_decode(left)
+            document, end = _JSON.raw_decode(text, first.start())
         except RecursionError:
             raise ManifestError(f"it is nested deeper than {MAX_DEPTH} levels") from None
         _check_depth(document)
         found.append(document)
         if len(found) > MAX_DOCUMENTS:
             raise ManifestError(f"it has more than {MAX_DOCUMENTS} documents")
-        left = left[end:].lstrip()
     if "\\ud" in text.lower():
         with _as_text():
             json.dumps(found, ensure_ascii=False).encode()
@@ -220,6 +220,7 @@ def _integer(text: str) -> object:
     return number if -(2**63) <= number < 2**63 else text
 
 
+_NOT_BLANK = re.compile(r"\S")
 _JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer, parse_constant=str)
 
 

@@ -3,6 +3,7 @@
 import argparse
 import codecs
 import json
+import re
 from collections.abc import Iterator, Sequence
 
 from lens_client import options
@@ -17,6 +18,8 @@ from lens_client.views import fit
 PATH = "/api/v1/realtime/fit"
 MAX_BYTES = 64 * 1024
 """The most bytes of a manifest that the API accepts."""
+
+_NOT_BLANK = re.compile(r"\S")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -142,11 +145,10 @@ def _as_yaml(manifest: bytes) -> bytes:
 def _json_documents(text: str) -> Iterator[object]:
     """Yield JSON documents, of which several follow each other as jq writes them. Raise ValueError."""
     decoder = json.JSONDecoder()
-    left = text.lstrip()
-    while left:
-        document, end = decoder.raw_decode(left)
+    end = 0
+    while (first := _NOT_BLANK.search(text, end)) is not None:
+        document, end = decoder.raw_decode(text, first.start())
         yield document
-        left = left[end:].lstrip()
 
 
 def _read(context: Context, filename: str) -> bytes:
