@@ -99,7 +99,7 @@ class OwnerResolver:
         if after is before:
             return
         self._last_snapshot = after
-        nodes = list(after.nodes.differing(before.nodes))
+        nodes = await slices.each(str, after.nodes.differing(before.nodes))
         pending = list(after.pending.differing(before.pending))
         await slices.run(
             self._tracker.update_pods(
