@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 DISCOVERY_SECONDS = 0.5
 EVALUATION_SECONDS = 1.0
 FIRST_EVALUATION_SECONDS = 0.1
-"""The pause before the first one, in which the first requests are answered: the first takes 60 ms of a core."""
+"""The pause before the first one, in which the first requests are answered: it may take 60 ms of a core."""
 OUTCOME_SECONDS = 2.0
 RECORD_SECONDS = 1.0
 MAX_RECORD_SECONDS = 0.1
