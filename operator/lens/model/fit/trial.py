@@ -11,7 +11,7 @@ from lens.model.fit.deadline import Check, no_deadline
 from lens.model.fit.dra.signatures import Signature
 from lens.model.fit.eviction import node_without, pods_below
 from lens.model.fit.filter_plugins import FilterPlugins
-from lens.model.fit.filters.dynamic_resources import FatalError, UnknownError
+from lens.model.fit.filters.device_search import FatalError, UnknownError
 from lens.model.fit.filters.rejection import Cause, Filter, Rejection, Tally
 from lens.model.fit.node_queue import NodeQueue
 from lens.model.fit.result import Placement, Reason, summarize

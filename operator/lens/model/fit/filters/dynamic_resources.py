@@ -1,88 +1,46 @@
 """DynamicResources: whether a node has the devices that a pod's claims and extended resources ask for."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 import msgspec
 
 from lens.model.fit.deadline import Check, no_deadline
-from lens.model.fit.dra.allocation.allocator import Allocator
-from lens.model.fit.dra.allocation.results import (
-    AllocationError,
-    ContradictionError,
-    Named,
-    NodeError,
-    Offer,
-    Result,
-    SearchError,
-)
-from lens.model.fit.dra.capacity import CapacityError
-from lens.model.fit.dra.cel.tokens import UnsupportedError
+from lens.model.fit.dra.allocation.results import Named, Result
 from lens.model.fit.dra.devices import NodeChoice
 from lens.model.fit.dra.extended import extended_spec
 from lens.model.fit.dra.holding import Held, Holding
 from lens.model.fit.dra.objects import FitClaim
-from lens.model.fit.dra.pools import Pool, PoolKind
 from lens.model.fit.dra.shapes import Viewer
 from lens.model.fit.dra.signatures import Signature, node_signature
 from lens.model.fit.dra.state import Devices
+from lens.model.fit.filters.device_search import CANNOT_ALLOCATE, DeviceSearch, FatalError, Outcome, result_at
 from lens.model.fit.filters.pod_claims import Allocation, PodClaim, find_claims
 from lens.model.fit.filters.rejection import Filter, Rejection, Tally, rejection
 from lens.model.fit.spec.asked import AskedPod
 from lens.model.fit.spec.pod import FitPod
 from lens.model.fit.state import Fleet, FleetNode
-from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 
-CANNOT_ALLOCATE = rejection("claims", "cannot allocate all claims")
 NOT_HERE = rejection("claim_elsewhere", "resourceclaim not available on the node")
-INVALID_POOLS = rejection("invalid_pools", "invalid resource pools were encountered")
 
 EXTENDED = "<extended-resources>"
 """The claim that kube-scheduler makes for extended resources, before it is created."""
 
-UNEVALUATED, UNSEARCHED, UNBOUND = "device_selectors", "device_search", "device_bindings"
-CONTRADICTED, LEFTOVER = "device_pools", "leftover_claim"
-"""What keeps it unknown whether a node fits: a selector that can't be evaluated, a search that is too long,
-an allocated device that waits for its binding conditions (after 600 s it is released), slices that
-contradict each other, and the claim that an earlier attempt made for the pod's extended resources: the next
-attempt fails, kube-scheduler deletes the claim, and tries again (``filterExtendedResources``)."""
-
-_UNKNOWN = rejection("unknown", "what the claims ask for can't be decided")
-
-
-class FatalError(Exception):
-    """Why kube-scheduler rejects the pod, whatever other nodes have."""
-
-
-class UnknownError(Exception):
-    """What the claims ask for can't be decided."""
-
-
-class _Place(NamedTuple):
-    """A device of a node, by its pool's place and its own."""
-
-    pool: int
-    device: int
-
-
-class _Outcome(msgspec.Struct, frozen=True):
-    """What nodes of one signature have for the next replica: for each claim devices with what they give."""
-
-    rejection: Rejection | None = None
-    results: tuple[tuple[tuple[_Place, Result], ...], ...] = ()
-    fatal: str | None = None
+UNBOUND, LEFTOVER = "device_bindings", "leftover_claim"
+"""What keeps it unknown whether the pod fits: an allocated device that waits for its binding conditions
+(after 600 s it is released), and the claim that an earlier attempt made for the pod's extended resources: the
+next attempt fails, kube-scheduler deletes the claim, and tries again (``filterExtendedResources``)."""
 
 
 class _Found(msgspec.Struct, frozen=True):
     """What a node has for the next replica; ``waiting`` is None where it isn't known yet which devices."""
 
-    outcome: _Outcome
+    outcome: Outcome
     waiting: Sequence[PodClaim] | None = ()
     rejection: Rejection | None = None
 
 
-_NOTHING_NEEDED = _Found(_Outcome())
+_NOTHING_NEEDED = _Found(Outcome())
 
 
 class DeviceFilter(Filter):
@@ -97,15 +55,13 @@ class DeviceFilter(Filter):
         self._devices = devices
         self._check_time = check_time
         self._asked = asked
-        self._holding = Holding(base=devices.holding)
-        self._offer = Offer(devices.classes, devices.rules, self._holding, {})
+        self._search = DeviceSearch(devices, check_time)
         self._found: dict[str, _Found] = {}
         self._found_by_signature: dict[Signature, _Found] = {}
-        self._places: dict[tuple[PoolKind | None, ...], Sequence[frozenset[int]] | None] = {}
         self._placed_on: set[str] = set()
-        self._outcomes: dict[tuple[tuple[str, ...], Hashable], _Outcome] = {}
+        self._outcomes: dict[tuple[tuple[str, ...], Hashable], Outcome] = {}
         self._asked_for: dict[tuple[str, ...], tuple[Sequence[PodClaim], Sequence[Named], Viewer]] = {}
-        self.unknown: dict[str, bool] = {}
+        self.unknown = self._search.unknown
         self.given: list[tuple[str, ...]] = []
         """The devices of each replica that is placed."""
         self.extended = tuple(name for name, _ in asked.request if name in devices.serving)
@@ -143,28 +99,8 @@ class DeviceFilter(Filter):
 
         Raise FatalError, or UnknownError where that can't be decided.
         """
-        waiting, named, _ = self._asked_with(())
         pools = self._devices.pools(node.name, node.labels)
-        times = self._times(node, pools)
-        if times is not None:
-            return min(most, times)
-        holding = self._holding.of_pools(pool.key for pool in pools)
-        offer = self._offer._replace(holding=holding)
-        for number in range(most):
-            found = self._allocate(node, pools, named, offer)
-            if found.fatal is not None:
-                raise FatalError(found.fatal)
-            if found.rejection is _UNKNOWN:
-                raise UnknownError
-            if found.rejection is not None or not waiting:
-                return most if found.rejection is None else number
-            holding.add(
-                held
-                for results in found.results
-                for _, result in results
-                if (held := result.held()) is not None
-            )
-        return most
+        return self._search.room(node, pools, self._asked_with(())[1], most)
 
     def filter_nodes(self, positions: Sequence[int], fleet: Fleet, tally: Tally) -> Sequence[int]:
         """Return the positions of the nodes that the pod can go to, and tally what rejects the others."""
@@ -216,13 +152,13 @@ class DeviceFilter(Filter):
         given: list[str] = []
         held: list[Held] = []
         for claim, results in zip(found.waiting or (), found.outcome.results, strict=True):
-            here = [_at(pools, place, result) for place, result in results]
+            here = [result_at(pools, place, result) for place, result in results]
             held += (each for result in here if (each := result.held()) is not None)
             given += ("/".join(result.key) for result in here)
             if claim.key is not None:
                 lifts = True
                 self._allocate_shared(claim, here, node)
-        self._holding.add(held)
+        self._search.holding.add(held)
         self._placed_on.add(node.name)
         self.given.append(tuple(given))
         if lifts or self.uses_shared:
@@ -245,7 +181,7 @@ class DeviceFilter(Filter):
                         stored, allocated=True, node_choices=claim.allocated.nodes
                     )
         return msgspec.structs.replace(
-            self._devices, claims=claims, holding=Holding(self._holding), signatures={}
+            self._devices, claims=claims, holding=Holding(self._search.holding), signatures={}
         )
 
     def _allocate_shared(self, claim: PodClaim, results: Iterable[Result], node: FleetNode) -> None:
@@ -276,44 +212,14 @@ class DeviceFilter(Filter):
             return None
         found = self._found_by_signature.get(signature)
         if found is None:
-            times = self._times(node, self._devices.pools(node.name, node.labels))
+            pools = self._devices.pools(node.name, node.labels)
+            times = self._search.times(node, pools, self._asked_with(())[1])
             if times is None:
                 found = self._find(node)
             else:
-                found = _Found(_Outcome(None if times else CANNOT_ALLOCATE), None)
+                found = _Found(Outcome(None if times else CANNOT_ALLOCATE), None)
             self._found_by_signature[signature] = found
         return found
-
-    def _times(self, node: FleetNode, pools: Sequence[Pool]) -> int | None:
-        """Return how often the pod's only claim can be allocated on a node, where any of its devices will do.
-
-        Return None where that can't be counted.
-        """
-        _, named, _ = self._asked_with(())
-        kinds = tuple([pool.kind for pool in pools])
-        if len(named) != 1 or None in kinds:
-            return None
-        if kinds not in self._places:
-            allocator = Allocator(
-                node.name, node.labels, pools, self._offer._replace(holding=Holding()), self._check_time
-            )
-            try:
-                self._places[kinds] = allocator.alike(named[0])
-            except (AllocationError, CapacityError, UnsupportedError, SearchError):
-                # Whether the search comes to it depends on what is free.
-                self._places[kinds] = None
-        of_pools = self._places[kinds]
-        if of_pools is None:
-            return None
-        free = 0
-        for pool, places in zip(pools, of_pools, strict=True):
-            free += len(places)
-            positions = pool.positions
-            for name, held in self._holding.in_pool(pool.key).items():
-                if not held.whole:
-                    return None
-                free -= positions.get(name) in places
-        return free // named[0].spec.requests[0].alternatives[0].count
 
     def _find(self, node: FleetNode) -> _Found:
         served = tuple([name for name in self.extended if self.is_served(name, node)])
@@ -324,19 +230,19 @@ class DeviceFilter(Filter):
         )
         waiting, named, viewer = self._asked_with(served)
         if not waiting:
-            return _Found(_Outcome(), rejection=NOT_HERE if unavailable else None)
+            return _Found(Outcome(), rejection=NOT_HERE if unavailable else None)
         pools = self._devices.pools(node.name, node.labels)
         seen: Hashable | None
         if not viewer.compares_signatures:
-            seen = viewer.of_node(pools, self._holding)
+            seen = viewer.of_node(pools, self._search.holding)
         elif self.uses_shared or node.name in self._placed_on:
-            seen = node_signature(pools, self._holding)
+            seen = node_signature(pools, self._search.holding)
         else:
             seen = self._devices.signature(node.name)
         outcome = self._outcomes.get((served, seen)) if seen is not None else None
         if outcome is None:
             self._check_time()
-            outcome = self._allocate(node, pools, named, self._offer)
+            outcome = self._search.allocate(node, pools, named)
             self._outcomes[served, seen] = outcome
         return _Found(outcome, waiting, NOT_HERE if unavailable else None)
 
@@ -349,43 +255,5 @@ class DeviceFilter(Filter):
                 spec = extended_spec(self._asked.containers, served, self._devices.serving)
                 waiting.append(PodClaim(f"{self._asked.namespace}/{EXTENDED}", None, spec))
             named = [Named(claim.title, claim.spec) for claim in waiting]
-            known = self._asked_for[served] = waiting, named, Viewer(named, self._offer)
+            known = self._asked_for[served] = waiting, named, Viewer(named, self._search.offer)
         return known
-
-    def _allocate(
-        self, node: FleetNode, pools: Sequence[Pool], named: Sequence[Named], offer: Offer
-    ) -> _Outcome:
-        allocator = Allocator(node.name, node.labels, pools, offer, self._check_time)
-        try:
-            results = allocator.allocate(named)
-        except AllocationError as error:
-            return _Outcome(fatal=f'running "DynamicResources" filter plugin: {error}')
-        except NodeError:
-            return _Outcome(INVALID_POOLS)
-        except (UnsupportedError, SearchError) as error:
-            self.unknown[UNEVALUATED if isinstance(error, UnsupportedError) else UNSEARCHED] = True
-            return _Outcome(_UNKNOWN)
-        except ContradictionError as error:
-            self.unknown[CONTRADICTED] = error.fatal or self.unknown.get(CONTRADICTED, False)
-            return _Outcome(_UNKNOWN)
-        if results is None:
-            return _Outcome(CANNOT_ALLOCATE)
-        places = {pool.key: place for place, pool in enumerate(pools)}
-        return _Outcome(
-            results=tuple(
-                tuple((_place_of(pools, places, each), each) for each in of_claim) for of_claim in results
-            )
-        )
-
-
-def _place_of(pools: Sequence[Pool], places: Mapping[PoolKey, int], result: Result) -> _Place:
-    pool = places[PoolKey(result.key.driver, result.key.pool)]
-    return _Place(pool, pools[pool].positions[result.key.device])
-
-
-def _at(pools: Sequence[Pool], place: _Place, result: Result) -> Result:
-    """Return a result with the device at its place on another node."""
-    pool = pools[place.pool]
-    device, of_slice = pool.devices[place.device]
-    key = DeviceKey(pool.key.driver, pool.key.pool, device.name)
-    return result._replace(key=key, device=device, slice=of_slice)
