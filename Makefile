@@ -41,9 +41,14 @@ test: dev ## Unit, contract and integration tests but the slow ones; ARGS="-k st
 	$(PYTEST) --dist loadfile -m "not slow" $(ARGS)
 
 .PHONY: coverage
-coverage: dev ## The same tests and the slow ones, thoroughly, with the coverage of each line and branch.
-	# In the order of the tree: by the number of tests, the longest single ones would come last.
-	HYPOTHESIS_PROFILE=ci $(PYTEST) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(ARGS)
+coverage: dev ## The same tests and the slow ones, with the coverage of each line and branch.
+	# In the order of the tree: by the number of tests, the longest single ones would come last. Few of hypothesis'
+	# examples: a traced one takes three times as long, and more of them reach no other lines.
+	HYPOTHESIS_PROFILE=quick $(PYTEST) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(ARGS)
+
+.PHONY: thorough
+thorough: dev ## The tests whose number of examples, steps or hours can be chosen, with all of them.
+	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n auto --dist worksteal -m "hypothesis or full_or" $(ARGS)
 
 .PHONY: test-programs
 test-programs: dev helm krew fit-oracle ## Tests that need programs: Helm, krew, Prometheus, kube-scheduler's code, schemathesis at length, gpu-check.
