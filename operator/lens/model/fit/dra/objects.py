@@ -1,6 +1,5 @@
 """Claims, classes, templates and taint rules as the fit engine reads them."""
 
-from collections.abc import Iterable
 from functools import lru_cache
 from sys import intern
 
@@ -16,7 +15,7 @@ from lens.model.k8s.bounds import LONGEST_NAME, LONGEST_RESOURCE
 from lens.model.k8s.decoder import decoder
 from lens.model.k8s.dra.devices import MAX_SHARED_BYTES
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
-from lens.model.k8s.dra.objects import ClaimManifest, TaintRuleManifest, TaintSelector, only_node
+from lens.model.k8s.dra.objects import ClaimManifest, TaintRuleManifest, TaintSelector, names_only
 from lens.model.k8s.objects import Manifest, ObjectMeta
 from lens.model.k8s.taints import REPELLING_EFFECTS
 
@@ -86,7 +85,12 @@ def claim_of(manifest: ClaimManifest, claim: Claim) -> FitClaim:
     if claim.problem is not None:
         raise ValueError(claim.problem)
     allocation, results = manifest.status.allocation, claim.results
-    failed, waits = _bindings(results)
+    failed = waits = skips_node_operations = False
+    for each in results:
+        # The first device that isn't ready decides (``isClaimReadyForBinding``).
+        if not (failed or waits):
+            failed, waits = bool(each.failed), bool(each.waits_for) and not each.failed
+        skips_node_operations = skips_node_operations or each.skips_node_operations
     return FitClaim(
         namespace=claim.namespace,
         name=claim.name,
@@ -94,13 +98,15 @@ def claim_of(manifest: ClaimManifest, claim: Claim) -> FitClaim:
         owner=_controller(manifest.metadata),
         deleted=claim.terminating,
         allocated=claim.allocated,
-        nodes=_nodes(bytes(allocation.node_selector)) if allocation and allocation.node_selector else None,
+        nodes=_nodes(allocation.node_selector, claim.node)
+        if allocation and allocation.node_selector
+        else None,
         held=results
         if len(results) == len(claim.devices)
         else tuple([each for each in results if not each.admin_access]),
         failed=failed,
         waits=waits,
-        skips_node_operations=any([each.skips_node_operations for each in results]),  # noqa: C419
+        skips_node_operations=skips_node_operations,
     )
 
 
@@ -122,20 +128,12 @@ _shared_nodes = lru_cache(maxsize=1024)(_read_nodes)
 _one_node = lru_cache(maxsize=8192)(NodeChoice)
 
 
-def _nodes(raw: bytes) -> NodeChoice | None:
-    if (name := only_node(raw)) is not None:
-        return _one_node(name)
+def _nodes(selector: msgspec.Raw, node: str | None) -> NodeChoice | None:
+    """Return which nodes a selector selects. It names ``node``, if there is one."""
+    if node and names_only(selector, node):
+        return _one_node(node)
+    raw = bytes(selector)
     return (_shared_nodes if len(raw) <= MAX_SHARED_BYTES else _read_nodes)(raw)
-
-
-def _bindings(results: Iterable[AllocatedDevice]) -> tuple[bool, bool]:
-    """Return whether a binding has failed, and whether one isn't ready (``isClaimReadyForBinding``)."""
-    for each in results:
-        if each.failed:
-            return True, False
-        if each.waits_for:
-            return False, True
-    return False, False
 
 
 class _ClassSpecManifest(Manifest):

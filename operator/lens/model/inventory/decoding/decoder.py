@@ -24,6 +24,7 @@ from lens.model.k8s.policy_objects import (
     QuotaManifest,
     RuntimeClassManifest,
 )
+from lens.model.k8s.surrogates import without_halves
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -164,11 +165,12 @@ class Decoder(Generic[K, V]):
         """Read the valid parts of an object that can't be decoded as a whole."""
         key, version = self._identity(read_bare(raw).metadata)
         try:
-            whole, problem = read_in_part(self._manifest, flattened(bytes(raw)))
+            whole, problem = read_in_part(self._manifest, without_halves(flattened(bytes(raw))))
             reading = self._views(key, version, whole, lambda: raw, None)
         except (ValueError, RecursionError):
             return Reading(key, version, None, str(error))
-        reading.problem = reading.problem or problem
+        # A field may be there twice: the last one counts, which may be valid.
+        reading.problem = reading.problem or problem or None
         return reading
 
     def _unreadable(self, raw: msgspec.Raw | bytes, error: Exception) -> Reading[K, V]:

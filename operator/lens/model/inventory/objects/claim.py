@@ -1,6 +1,6 @@
 """A ResourceClaim as the ledger stores it: what it asks for, the devices that it holds, and its pods."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from sys import intern
 from typing import NamedTuple, TypeVar
@@ -21,13 +21,12 @@ from lens.model.k8s.bounds import (
     short,
 )
 from lens.model.k8s.dra.devices import MAX_SHARED_BYTES
-from lens.model.k8s.dra.entries import read_list, read_or_none
+from lens.model.k8s.dra.entries import read_or_none
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
 from lens.model.k8s.dra.objects import (
     ClaimManifest,
     ClaimSpec,
     ConsumerReference,
-    DeviceName,
     DeviceStatusManifest,
     ExactRequest,
     NodeSelector,
@@ -149,16 +148,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 
 
 _spec = msgspec.json.Decoder(ClaimSpec)
-_request = msgspec.json.Decoder(RequestManifest)
-_result = msgspec.json.Decoder(ResultManifest)
-_results = msgspec.json.Decoder(list[ResultManifest] | None)
-_device_name = msgspec.json.Decoder(DeviceName)
-_consumer = msgspec.json.Decoder(ConsumerReference)
-_consumers = msgspec.json.Decoder(list[ConsumerReference])
-_device_status = msgspec.json.Decoder(DeviceStatusManifest)
 _selector = msgspec.json.Decoder(NodeSelector)
 _quantity = msgspec.json.Decoder(Quantity)
-_time = msgspec.json.Decoder(str)
 
 
 def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
@@ -170,87 +161,68 @@ def read_claim(manifest: ClaimManifest, drivers: GpuDrivers) -> Claim:
     requests, problem = (_shared_requests if len(raw) <= MAX_SHARED_BYTES else _read_requests)(raw)
     if problem is not None:
         problems.append(problem)
-    allocation = status.allocation
     results: tuple[AllocatedDevice, ...] = ()
-    if allocation is not None and allocation.devices is not None:
-        results = _allocated(allocation.devices.results, status.devices, problems)
+    allocated_at = node = None
+    allocation = status.allocation
+    if allocation is not None:
+        if allocation.devices is not None and allocation.devices.results:
+            results = _allocated(allocation.devices.results, status.devices, problems)
+        if isinstance(allocation.allocation_timestamp, str):
+            allocated_at = timestamps.parse(allocation.allocation_timestamp)
+        if allocation.node_selector:
+            node = only_node(allocation.node_selector) or _node(bytes(allocation.node_selector))
     return Claim(
         namespace=intern(meta.namespace or ""),
         name=meta.name,
         requests=requests,
         allocated=allocation is not None,
-        allocated_at=(
-            timestamps.parse(read_or_none(_time, allocation.allocation_timestamp)) if allocation else None
-        ),
-        node=_node(bytes(allocation.node_selector)) if allocation and allocation.node_selector else None,
+        allocated_at=allocated_at,
+        node=node,
         results=results,
         devices=_held_gpus(results, drivers),
-        reserved_for=_reserved_for(status.reserved_for, meta, problems),
+        reserved_for=_reserved_for(status.reserved_for, meta, problems) if status.reserved_for else (),
         problem=problems[0] if problems else None,
         terminating=meta.deletion_timestamp is not None,
     )
 
 
-def _reserved_for(raw: msgspec.Raw, meta: ObjectMeta, problems: list[str]) -> tuple[Consumer, ...]:
-    found = read_or_none(_consumers, raw)
-    if found is None or len(found) > MAX_CONSUMERS:
-        found = list(_bounded(_consumer, raw, MAX_CONSUMERS, problems))
-    # Nearly all claims are made for the pod that owns them: its uid is kept once.
-    owners = {each.uid: each.uid for each in meta.owner_references or ()}
-    return tuple(
-        [
-            Consumer(
-                intern(short(each.resource)),
-                short(each.name, LONGEST_NAME),
-                owners.get(each.uid) or short(each.uid),
-            )
-            for each in found
-        ]
-    )
+def _reserved_for(
+    entries: list[ConsumerReference], meta: ObjectMeta, problems: list[str]
+) -> tuple[Consumer, ...]:
+    found: list[Consumer] = []
+    for each in _first(entries, MAX_CONSUMERS, problems):
+        uid = short(each.uid)
+        for owner in meta.owner_references or ():
+            if owner.uid == uid:
+                # Nearly all claims are made for the pod that owns them: its uid is kept once.
+                uid = owner.uid
+        found.append(Consumer(intern(short(each.resource)), short(each.name, LONGEST_NAME), uid))
+    return tuple(found)
 
 
-def _bounded(
-    decoder: "msgspec.json.Decoder[T]",
-    raw: msgspec.Raw,
-    most: int,
-    problems: list[str],
-    in_part: Callable[[msgspec.Raw], T | None] = lambda _entry: None,
-) -> Iterator[T]:
-    """Yield the first entries of a list; add to ``problems`` what is over the bound or can't be read.
-
-    ``in_part`` returns what can be used of an entry that can't be read as a whole.
-    """
-    try:
-        entries = read_list(raw)
-    except (ValueError, RecursionError) as error:
-        problems.append(short(str(error)))
-        return
-    if len(entries) > most:
-        problems.append(f"{len(entries)} entries where {most} are the most")
-    for entry in entries[:most]:
-        try:
-            yield decoder.decode(entry)
-        except (ValueError, RecursionError) as error:
-            problems.append(short(str(error)))
-            if (part := in_part(entry)) is not None:
-                yield part
+def _first(entries: list[T], most: int, problems: list[str]) -> list[T]:
+    """Return the first entries of a list; add to ``problems`` how many are over the bound."""
+    if len(entries) <= most:
+        return entries
+    problems.append(f"{len(entries)} entries where {most} are the most")
+    return entries[:most]
 
 
 def _read_requests(raw: bytes) -> tuple[tuple[ClaimRequest, ...], str | None]:
     """Return the requests of a claim's spec, and what is wrong with one of them."""
-    problems: list[str] = []
-    devices = _read_spec(raw).devices if raw else None
-    requests = devices.requests if devices is not None else msgspec.Raw()
-    read = _bounded(_request, requests, MAX_CLAIM_DEVICES, problems)
-    return tuple(map(_read_request, read)), problems[0] if problems else None
+    spec, problem = _read_spec(raw) if raw else (ClaimSpec(), "")
+    problems = [problem] if problem else []
+    requests = (spec.devices.requests if spec.devices is not None else None) or []
+    read = tuple(map(_read_request, _first(requests, MAX_CLAIM_DEVICES, problems)))
+    return read, problems[0] if problems else None
 
 
-def _read_spec(raw: bytes) -> ClaimSpec:
+def _read_spec(raw: bytes) -> tuple[ClaimSpec, str]:
     """Decode a spec, of which no more is read than the requests. It may have any driver's parameters."""
     try:
-        return _spec.decode(raw)
-    except RecursionError:
-        return _spec.decode(flattened(raw))
+        return _spec.decode(raw), ""
+    except (ValueError, RecursionError):
+        return read_in_part(ClaimSpec, flattened(raw))
 
 
 _shared_requests = lru_cache(maxsize=1024)(_read_requests)
@@ -274,26 +246,26 @@ def _alternative(name: str, request: ExactRequest) -> Alternative:
     return Alternative(intern(short(name)), intern(short(request.device_class_name, LONGEST_NAME)), count)
 
 
-def _allocated(raw: msgspec.Raw, statuses: msgspec.Raw, problems: list[str]) -> tuple[AllocatedDevice, ...]:
+def _allocated(
+    results: list[ResultManifest], statuses: list[DeviceStatusManifest] | None, problems: list[str]
+) -> tuple[AllocatedDevice, ...]:
     conditions = _conditions(statuses, problems) if statuses else {}
-    results = read_or_none(_results, raw)
-    if results is None or len(results) > MAX_CLAIM_DEVICES:
-        results = list(_bounded(_result, raw, MAX_CLAIM_DEVICES, problems, _named_device))
     found: list[AllocatedDevice] = []
-    for each in results:
-        if max(len(each.driver), len(each.pool), len(each.device)) > LONGEST_NAME:
+    for each in _first(results, MAX_CLAIM_DEVICES, problems):
+        driver, pool, device = intern(each.driver), intern(each.pool), intern(each.device)
+        if len(driver) > LONGEST_NAME or len(pool) > LONGEST_NAME or len(device) > LONGEST_NAME:
             problems.append("a device whose name is too long")
             continue
-        of_shares = conditions.get(DeviceKey(each.driver, each.pool, each.device)) if conditions else None
+        of_shares = conditions.get(DeviceKey(driver, pool, device)) if conditions else None
         # A device's first entry decides for kube-scheduler, whatever its share (getAllocatedDeviceStatus).
         decisive = next(iter(of_shares.values())) if of_shares else ()
         own = of_shares.get(each.share_id, decisive) if of_shares else ()
         true = {one.type for one in decisive if one.status == "True"} if decisive else frozenset()
         found.append(
             AllocatedDevice(
-                intern(each.driver),
-                intern(each.pool),
-                intern(each.device),
+                driver,
+                pool,
+                device,
                 intern(short(each.request)),
                 None if each.share_id is None else short(each.share_id),
                 _consumed(each.consumed_capacity, problems) if each.consumed_capacity else (),
@@ -313,25 +285,18 @@ def _allocated(raw: msgspec.Raw, statuses: msgspec.Raw, problems: list[str]) -> 
 
 
 def _held_gpus(results: tuple[AllocatedDevice, ...], drivers: GpuDrivers) -> tuple[AllocatedDevice, ...]:
-    found = tuple([each for each in results if each.driver in drivers and not each.admin_access])
-    return results if len(found) == len(results) else found
-
-
-def _named_device(entry: msgspec.Raw) -> ResultManifest | None:
-    """Return an odd result without what is odd, or by its device alone, which else would count as free."""
-    try:
-        return read_in_part(ResultManifest, bytes(entry))[0]
-    except (ValueError, RecursionError):
-        named = read_or_none(_device_name, entry)
-    return None if named is None else ResultManifest(named.driver, named.pool, named.device)
+    for each in results:
+        if each.admin_access or each.driver not in drivers:
+            return tuple([each for each in results if each.driver in drivers and not each.admin_access])
+    return results
 
 
 def _conditions(
-    statuses: msgspec.Raw, problems: list[str]
+    statuses: list[DeviceStatusManifest], problems: list[str]
 ) -> dict[DeviceKey, dict[str | None, tuple[DeviceCondition, ...]]]:
     """Return the conditions of each share of each device, in the order of the status."""
     found: dict[DeviceKey, dict[str | None, tuple[DeviceCondition, ...]]] = {}
-    for each in _bounded(_device_status, statuses, MAX_CLAIM_DEVICES, problems):
+    for each in _first(statuses, MAX_CLAIM_DEVICES, problems):
         key = DeviceKey(each.driver, each.pool, each.device)
         found.setdefault(key, {}).setdefault(each.share_id, _own_conditions(each.conditions or ()))
     return found
@@ -386,6 +351,4 @@ _shared_node = lru_cache(maxsize=1024)(_read_node)
 
 
 def _node(selector: bytes) -> str | None:
-    return only_node(selector) or (_shared_node if len(selector) <= MAX_SHARED_BYTES else _read_node)(
-        selector
-    )
+    return (_shared_node if len(selector) <= MAX_SHARED_BYTES else _read_node)(selector)

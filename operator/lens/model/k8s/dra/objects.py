@@ -4,11 +4,12 @@ These read every version of the API: v1, v1beta2, v1beta1 and v1alpha3. The vers
 A device has its fields in ``basic`` until v1beta1. A request has its fields in ``exactly`` since v1beta2. A
 DeviceTaintRule's selector of v1alpha3 may have a class and CEL expressions.
 
-What can be odd without the whole object being odd is still bytes, and is read entry by entry (``entries``).
+What can be odd without the whole object being odd is described (``Manifest.describing``), or is still bytes.
 """
 
 import re
 from sys import intern
+from typing import Any
 
 import msgspec
 
@@ -37,7 +38,9 @@ class RequestManifest(ExactRequest):
 class ClaimDevices(Manifest):
     """A claim's ``spec.devices``."""
 
-    requests: msgspec.Raw = msgspec.Raw()
+    describing = frozenset({"requests"})
+
+    requests: list[RequestManifest] | None = None
 
 
 class ClaimSpec(Manifest):
@@ -81,15 +84,20 @@ class ResultManifest(DeviceName):
 class AllocatedDevices(Manifest):
     """A claim's ``status.allocation.devices``."""
 
-    results: msgspec.Raw = msgspec.Raw()
+    describing = frozenset({"results"})
+
+    results: list[ResultManifest] | None = None
 
 
 class AllocationManifest(Manifest):
     """A claim's ``status.allocation``."""
 
+    describing = frozenset({"allocation_timestamp"})
+
     devices: AllocatedDevices | None = None
     node_selector: msgspec.Raw = msgspec.Raw()
-    allocation_timestamp: msgspec.Raw = msgspec.Raw()
+    # Of any type: an odd one is as good as none.
+    allocation_timestamp: Any = None
 
 
 class ConsumerReference(Manifest):
@@ -110,9 +118,11 @@ class DeviceStatusManifest(DeviceName):
 class ClaimStatus(Manifest):
     """A ResourceClaim's ``status``."""
 
+    describing = frozenset({"reserved_for", "devices"})
+
     allocation: AllocationManifest | None = None
-    reserved_for: msgspec.Raw = msgspec.Raw()
-    devices: msgspec.Raw = msgspec.Raw()
+    reserved_for: list[ConsumerReference] | None = None
+    devices: list[DeviceStatusManifest] | None = None
 
 
 class ClaimManifest(Manifest):
@@ -143,19 +153,25 @@ class NodeSelector(Manifest):
     node_selector_terms: list[NodeSelectorTerm] | None = None
 
 
-_ONE_NODE = re.compile(
-    rb'\{"nodeSelectorTerms":\[\{"matchFields":\[\{"key":"metadata\.name","operator":"In",'
-    rb'"values":\["([-.0-9a-z]{1,%d})"\]\}\]\}\]\}' % LONGEST_NAME
+_ONE_NODE = (
+    b'{"nodeSelectorTerms":[{"matchFields":[{"key":"metadata.name","operator":"In","values":["%b"]}]}]}'
 )
+_ONE_NODE_BYTES = len(_ONE_NODE % b"")
+_one_node = re.compile(re.escape(_ONE_NODE).replace(b"%b", rb"([-.0-9a-z]{1,%d})" % LONGEST_NAME)).fullmatch
 
 
-def only_node(selector: bytes) -> str | None:
+def only_node(selector: msgspec.Raw) -> str | None:
     """Return the node that a selector names, if it is the one that kube-scheduler writes for one node.
 
     Nearly all allocated claims have it. For any other selector return None.
     """
-    found = _ONE_NODE.fullmatch(selector)
+    found = _one_node(selector)
     return None if found is None else intern(found[1].decode())
+
+
+def names_only(selector: msgspec.Raw, node: str) -> bool:
+    """Return whether a selector that names a node can say nothing else: nothing says it in fewer bytes."""
+    return len(selector) == _ONE_NODE_BYTES + len(node)
 
 
 class CelSelector(Manifest):

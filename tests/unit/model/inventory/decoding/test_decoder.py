@@ -181,5 +181,14 @@ def test_half_a_character_hides_no_list(escaped: bytes, name: str) -> None:
         assert view.uid == name
 
 
+def test_half_a_character_costs_no_object_that_is_odd_elsewhere() -> None:
+    raw = _json(pod(container("main", "1"), metadata={"uid": "HALF", "labels": 7})).replace(
+        b"HALF", rb"\ud800"
+    )
+    reading = pod_decoder(GpuResources()).read(raw)
+    assert isinstance(reading.value, Pod)
+    assert (reading.value.uid, reading.problem) == ("\ufffd", "labels: Expected `object`, got `int`")
+
+
 def _json(value: object) -> bytes:
     return json.dumps(value).encode()

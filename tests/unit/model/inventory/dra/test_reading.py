@@ -246,6 +246,19 @@ def test_an_odd_status_of_a_device_costs_only_itself_and_is_named() -> None:
     assert "Expected `array" in (reading.problem or "")
 
 
+def test_an_odd_reason_of_a_device_costs_only_itself_and_is_named() -> None:
+    told = {"driver": DRIVER, "pool": "node-1", "device": "gpu-0"}
+    attached = {"type": "attached", "status": "True", "reason": 7}
+    raw = claim(
+        result("gpu-0", bindingConditions=["attached"]),
+        status={"devices": [told | {"conditions": [attached]}]},
+    )
+    reading = claims.read(json.dumps(raw).encode())
+    assert reading.value is not None
+    assert [each.waits_for for each in reading.value.devices] == [()]
+    assert "reason" in (reading.problem or "")
+
+
 @pytest.mark.parametrize("odd", [7, [], {"seconds": 1}, "yesterday", None])
 def test_an_odd_time_of_allocation_costs_only_itself(odd: Any) -> None:
     raw = claim(result("gpu-0"))
