@@ -10,6 +10,7 @@ from lens.model.gpu.exporters import DaemonSet, ExporterPod
 from lens.model.inventory.dra.claim_uses import needs_index
 from lens.model.inventory.dra.gpus import HeldGpu
 from lens.model.inventory.dra.index import DeviceIndex
+from lens.model.inventory.dra.single_claims import NodeClaims
 from lens.model.inventory.dra.tally import tally
 from lens.model.inventory.exporter_index import ExporterIndex
 from lens.model.inventory.objects.claim import Claim
@@ -185,7 +186,7 @@ class Ledger:
         unattached = self._snapshot.unattached
         if NO_NODE in self._touched:
             self._touched.remove(NO_NODE)
-            gpus = self._dra.gpus(NO_NODE, takes_gpu_pods=True) if self._counts(None) else ()
+            gpus = self._dra.gpus(NO_NODE, NodeClaims(), takes_gpu_pods=True) if self._counts(None) else ()
             if gpus != unattached.gpus:
                 unattached = Unattached(gpus, by_driver(tally(gpus)))
         changes: dict[str, NodeOccupancy | None] = {}
@@ -217,12 +218,14 @@ class Ledger:
         if not self._counts(node):
             return None
         dra: tuple[HeldGpu, ...] = ()
+        claims = NodeClaims()
         if self._dra.has_gpus(name):
-            dra = self._dra.gpus(name, takes_gpu_pods=takes(node, self._taints))
+            dra = self._dra.gpus(name, claims, takes_gpu_pods=takes(node, self._taints))
+        known = claims.pods
         pods = [
             pod
-            for stored in self._holders.get(name, {}).values()
-            if (pod := self._dra.resolved(stored) if needs_index(stored) else stored).gpus or pod.fraction
+            for key, stored in self._holders.get(name, {}).items()
+            if (pod := known.get(key) or self._resolved(stored)).gpus or pod.fraction
         ]
         # A node may have no GPUs of its own, and pods that hold GPUs of no node.
         if node is not None and not node.offers and not dra and not any(pod.claimed_gpus for pod in pods):
@@ -230,6 +233,9 @@ class Ledger:
         if node is None and not any(pod.gpus for pod in pods) and not dra:
             return None
         return occupancy(name, node, pods, self._taints, self._placements.get(name, NO_PLACEMENT), dra)
+
+    def _resolved(self, pod: Pod) -> Pod:
+        return self._dra.resolved(pod) if needs_index(pod) else pod
 
     def _pending_changes(self) -> dict[str, Pod | None]:
         """Return the changes of pods that aren't bound."""

@@ -71,7 +71,7 @@ class DeviceHolders:
             for each in claim.devices:
                 if each.device == device and each.pool == pool.pool and each.driver == pool.driver:
                     without = None if keys else _without_pod(claim)
-                    health = _health(name.name, device, reporting) if reporting else "Unknown"
+                    health = worst_health(name.name, device, reporting) if reporting else "Unknown"
                     found.append(DeviceHolder(claim, each, keys, without, health))
         return tuple(found)
 
@@ -107,7 +107,7 @@ def _without_pod(claim: Claim) -> Without:
     return "PODS_GONE" if claim.reserved_for else "UNRESERVED"
 
 
-def _health(claim: str, device: str, pods: Iterable[Pod]) -> DeviceHealth:
+def worst_health(claim: str, device: str, pods: Iterable[Pod]) -> DeviceHealth:
     """Return the worst health that the pods' status has for a device of their claim.
 
     The kubelet names it ``driver/pool/device``, or by the driver's CDI id, which ends with the device.

@@ -21,6 +21,7 @@ from lens.model.inventory.dra.holders import DeviceHolders
 from lens.model.inventory.dra.node_gpus import NodeGpus
 from lens.model.inventory.dra.node_pools import build_pools
 from lens.model.inventory.dra.pool import Pool, ProblemPool
+from lens.model.inventory.dra.single_claims import NodeClaims, SingleClaims
 from lens.model.inventory.dra.taint_rules import TaintRules
 from lens.model.inventory.objects.claim import Claim, PoolKey
 from lens.model.inventory.objects.device import NO_NODE
@@ -68,6 +69,7 @@ class DeviceIndex:
         self._node_gpus = NodeGpus(
             self._held,
             DeviceHolders(self._held, pods),
+            SingleClaims(self._held, pods),
             self._pools,
             self._pools_on,
             self._overdrawn,
@@ -262,9 +264,12 @@ class DeviceIndex:
         """Return whether a node may have GPUs. Call this after ``settle``."""
         return node in self._pools_on or node in self._held.claims_on
 
-    def gpus(self, node: str, *, takes_gpu_pods: bool) -> tuple[HeldGpu, ...]:
-        """Return a node's GPUs, or those of NO_NODE, each in its state. Call this after ``settle``."""
-        return self._node_gpus.of(node, takes_gpu_pods=takes_gpu_pods)
+    def gpus(self, node: str, claims: NodeClaims, *, takes_gpu_pods: bool) -> tuple[HeldGpu, ...]:
+        """Return a node's GPUs, or those of NO_NODE, each in its state. Call this after ``settle``.
+
+        ``claims`` gets the pods whose claims as they are now are known by that.
+        """
+        return self._node_gpus.of(node, claims, takes_gpu_pods=takes_gpu_pods)
 
     def resolved(self, pod: Pod) -> Pod:
         """Return a pod with its claims as they are now. Call this after ``settle``."""

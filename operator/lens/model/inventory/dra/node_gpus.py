@@ -8,6 +8,7 @@ from lens.model.inventory.dra.gpus import GpuState, HeldGpu, gone_gpu, held_gpu
 from lens.model.inventory.dra.held_devices import DeviceClaims, HeldDevices
 from lens.model.inventory.dra.holders import DeviceHolder, DeviceHolders, PodsOfClaims
 from lens.model.inventory.dra.pool import Pool
+from lens.model.inventory.dra.single_claims import NodeClaims, SingleClaims
 from lens.model.inventory.dra.taint_rules import TaintRules
 from lens.model.inventory.objects.claim import DeviceKey, PoolKey
 from lens.model.inventory.objects.device import NO_NODE
@@ -24,6 +25,7 @@ class NodeGpus:
         self,
         held: HeldDevices,
         holders: DeviceHolders,
+        single: SingleClaims,
         pools: Mapping[PoolKey, Pool],
         pools_on: Groups[str, PoolKey],
         overdrawn: Container[PoolKey],
@@ -32,16 +34,18 @@ class NodeGpus:
         """Take what the index stores. The mappings are live."""
         self._held = held
         self._holders = holders
+        self._single = single
         self._pools = pools
         self._pools_on = pools_on
         self._overdrawn = overdrawn
         self._rules = rules
 
-    def of(self, node: str, *, takes_gpu_pods: bool) -> tuple[HeldGpu, ...]:
-        """Return a node's GPUs, or those of NO_NODE."""
+    def of(self, node: str, claims_found: NodeClaims, *, takes_gpu_pods: bool) -> tuple[HeldGpu, ...]:
+        """Return a node's GPUs, or those of NO_NODE. ``claims_found`` gets what is found with them."""
         found: list[HeldGpu] = []
+        holders: tuple[DeviceHolder, ...]
         pods_of_claims: PodsOfClaims = {}
-        holders_of = self._holders.of_device
+        holders_of, single_holder = self._holders.of_device, self._single.holder
         free: GpuState = "available" if takes_gpu_pods else "unavailable"
         for key in sorted(self._pools_on.of(node)):
             pool = self._pools[key]
@@ -59,14 +63,14 @@ class NodeGpus:
                 for gpu in pool.gpus[node]:
                     if (claims := claims_here.get(gpu.name)) is None:
                         found.append(HeldGpu(gpu, free))
-                    else:
-                        found.append(
-                            HeldGpu(gpu, "allocated", holders_of(key, gpu.name, claims, pods_of_claims))
-                        )
+                        continue
+                    only = single_holder(claims[0], gpu, claims_found) if len(claims) == 1 else None
+                    holders = holders_of(key, gpu.name, claims, pods_of_claims) if only is None else (only,)
+                    found.append(HeldGpu(gpu, "allocated", holders))
                 continue
             outdated = pool.outdated.on
             for gpu in pool.gpus.get(node, ()):
-                holders: tuple[DeviceHolder, ...] = ()
+                holders = ()
                 for device in gpu.devices:
                     if (claims := claims_here.get(device.name)) is not None:
                         holders += holders_of(key, device.name, claims, pods_of_claims)
@@ -89,7 +93,9 @@ class NodeGpus:
                 for gpu in pool.outdated.gpus.get(node, ())
                 if (holders := self._outdated_holders(pool, gpu, claims_here, pods_of_claims))
             )
-        found += self._gone(node, pods_of_claims)
+        names = self._held.claims_on.of(node)
+        if not claims_found.single.issuperset(names):
+            found += self._gone(node, pods_of_claims)
         return tuple(found)
 
     def _split(self, node: str, pool: Pool, held: DeviceClaims) -> tuple[DeviceClaims, Collection[str]]:

@@ -187,7 +187,7 @@ def occupancy(
         gpus=dra,
         drivers=sums.drivers,
         unknown_gpus=sums.unknown_gpus,
-        held_without_pod=sum([each.without_pod for each in dra if each.holders])
+        held_without_pod=sum([each.without_pod for each in dra if (of := each.holders) and of[0].without_pod])
         + sum([each.pod.gpus for each in reservations if not each.tasks]),
         reservations=reservations,
     )
