@@ -5,6 +5,7 @@ placeholders: zeros, ``N/A``, what a BIOS was delivered with. Two GPUs with the 
 """
 
 import re
+from collections.abc import Iterable
 
 _PREFIX = re.compile(r"(?:GPU|MIG)-|0x", re.IGNORECASE)
 _FILLING = re.compile(r"[^0-9a-z]+", re.IGNORECASE)
@@ -50,6 +51,18 @@ LONG = 24
 
 SAME = 3
 """A text of one letter or digit, such as a zero, repeated this often or more, is no identity."""
+
+
+_UUIDS = re.compile(r"(?:(?:GPU-|MIG-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-(?!(.)\1{11})[0-9a-f]{12} )*")
+
+
+def are_uuids(texts: Iterable[str]) -> bool:
+    """Return whether all of these are uuids as NVML writes them, and so identities.
+
+    A uuid that ends in one letter or digit repeated may be a placeholder. Others in one test cost less than
+    each by itself.
+    """
+    return _UUIDS.fullmatch(" ".join((*texts, ""))) is not None
 
 
 def identity(text: str | None) -> str | None:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from lens.model.gpu.identities import identity
+from lens.model.gpu.identities import are_uuids, identity
+
+UUID = "GPU-5fd4f087-86f3-7a43-b711-4771313afc50"
 
 
 @pytest.mark.parametrize(
@@ -38,12 +40,14 @@ from lens.model.gpu.identities import identity
 )
 def test_a_placeholder_is_no_identity(text: str) -> None:
     assert identity(text) is None
+    assert not are_uuids([UUID, text])
+    assert not are_uuids([text, UUID])
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "GPU-5fd4f087-86f3-7a43-b711-4771313afc50",
+        UUID,
         "MIG-GPU-5fd4f087-86f3-7a43-b711-4771313afc50/7/0",
         "ccff74a1-0000-1000-80e0-c6d49f5b0d86",
         "692409005408",
@@ -58,3 +62,10 @@ def test_any_other_text_is_one(text: str) -> None:
 
 def test_nothing_is_none() -> None:
     assert identity(None) is None
+
+
+def test_uuids_are_told_from_other_texts_together() -> None:
+    assert are_uuids([UUID, UUID.removeprefix("GPU-"), f"MIG-{UUID[4:]}"])
+    assert are_uuids([])
+    for other in ("GPU-0", UUID[:-1], f"{UUID}0", f"x{UUID}", UUID.replace("-", "")):
+        assert not are_uuids([UUID, other])

@@ -108,16 +108,18 @@ class DeviceState:
             return
         before = self.slices.pop(name, None)
         for changed in (before, each):
-            if changed is not None:
-                self._touched_nodes.add(changed.nodes.node)
-                self._touched_pools.add(changed.key)
-        if before is not None:
-            self._local.discard(before.nodes.node, name)
-            self._pools.discard(before.key, name)
-        if each is not None:
-            self.slices[name] = each
-            self._local.add(each.nodes.node, name)
-            self._pools.add(each.key, name)
+            if changed is None:
+                continue
+            node, key = changed.nodes.node, changed.key
+            self._touched_nodes.add(node)
+            self._touched_pools.add(key)
+            if changed is before:
+                self._local.discard(node, name)
+                self._pools.discard(key, name)
+            else:
+                self.slices[name] = changed
+                self._local.add(node, name)
+                self._pools.add(key, name)
         self._stale.add("slices")
 
     def put_claim(self, key: ClaimKey, claim: FitClaim | None) -> None:

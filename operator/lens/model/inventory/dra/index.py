@@ -7,6 +7,7 @@ recounted, so the cost depends on the change alone.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from heapq import nsmallest
+from itertools import chain
 from typing import TypeVar
 
 import msgspec
@@ -116,8 +117,9 @@ class DeviceIndex:
             self._dirty_pools.add(before.key)
         if slice_ is not None:
             self.slices[name] = slice_
-            self._pool_slices.add(slice_.key, name)
-            self._dirty_pools.add(slice_.key)
+            key = slice_.key
+            self._pool_slices.add(key, name)
+            self._dirty_pools.add(key)
         return True
 
     def _is_same_pool(self, before: Slice, after: Slice) -> bool:
@@ -225,19 +227,20 @@ class DeviceIndex:
         for node in after.nodes if after is not None else ():
             self._touched_nodes.add(node)
             self._pools_on.add(node, key)
-        stored, users_of, put_anew = self._held.claims, self._held.users.of, self._held.put_anew
-        for claims in self._held.of_pool(key).values():
-            for claim in claims:
-                # At the start all were stored since the last time, which has touched their nodes and pods.
-                if claim not in put_anew:
-                    self._touched_nodes.add(stored[claim].node or NO_NODE)
-                    self._touched_pods.update(users_of(claim))
+        # At the start all claims were stored since the last time, which has touched their nodes and pods.
+        claims = set(chain.from_iterable(self._held.of_pool(key).values()))
+        for claim in claims - self._held.put_anew:
+            self._touched_nodes.add(self._held.claims[claim].node or NO_NODE)
+            self._touched_pods.update(self._held.users.of(claim))
         return True
 
     def _find_overdrawn(self, key: PoolKey) -> None:
         pool = self._pools.get(key)
-        held = self._held.of_pool(key)
-        overdrawn = pool is not None and not (pool.is_plain or pool.parts) and is_overdrawn(pool, held)
+        overdrawn = (
+            pool is not None
+            and not (pool.is_plain or pool.parts)
+            and is_overdrawn(pool, self._held.of_pool(key))
+        )
         if overdrawn != (key in self._overdrawn):
             (self._overdrawn.add if overdrawn else self._overdrawn.discard)(key)
             # None of its devices that draw on counters is allocated on any node.

@@ -1,17 +1,18 @@
 """A ResourceSlice as the ledger stores it: a part of a pool's devices, and the counters that they draw on."""
 
 from functools import lru_cache
+from itertools import repeat
 from sys import intern
 from typing import NamedTuple
 
 import msgspec
 
-from lens.model.gpu.identities import identity
+from lens.model.gpu.identities import are_uuids, identity
 from lens.model.inventory.objects.claim import PoolKey
 from lens.model.inventory.objects.device import NO_NODE, UNKNOWN_KIND, CounterSet, Device, Kind, Place
 from lens.model.inventory.objects.device_kind import device_name, read_counters, read_kind, shared_kind
 from lens.model.k8s.bounds import LONGEST_NAME, MAX_COUNTER_SETS, MAX_SLICE_DEVICES, short
-from lens.model.k8s.dra.device_identities import fill
+from lens.model.k8s.dra.device_identities import UUID_PLACEHOLDER, fill
 from lens.model.k8s.dra.devices import MAX_SHARED_BYTES, CounterSetManifest
 from lens.model.k8s.dra.entries import read_list
 from lens.model.k8s.dra.gpu_drivers import GpuDrivers
@@ -90,6 +91,12 @@ def _devices(spec: SliceSpec, place: Place, problems: list[str]) -> tuple[Device
     if read.number > MAX_SLICE_DEVICES:
         problems.append(f"{read.number} entries where {MAX_SLICE_DEVICES} are the most")
     own_places = bool(spec.per_device_node_selection)
+    alike = _kinds_of_gpus(read.template, place.driver) if read.template.shared and not own_places else None
+    if alike:
+        # Nearly all slices. The names in lists that are alike are as long as the first list's.
+        names, uuids, _ = zip(*read.own, strict=True)
+        if all(names) and are_uuids(uuids):
+            return tuple(map(Device, repeat(place), names, alike, uuids))
     kinds = (_shared_list if read.template.shared else _read_list)(read.template, place.driver)
     devices: list[Device] = []
     for each, own in zip(kinds, read.own, strict=True):
@@ -147,6 +154,17 @@ def _read_list(template: ListTemplate, driver: str) -> list[_ReadKind]:
 
 
 _shared_list = lru_cache(maxsize=256)(_read_list)
+
+
+@lru_cache(maxsize=256)
+def _kinds_of_gpus(template: ListTemplate, driver: str) -> tuple[Kind, ...]:
+    """Return the kinds of devices that have nothing of their own but a name and a uuid; of others nothing."""
+    read = _shared_list(template, driver)
+    if all(
+        each.problem is None and each.uuid == UUID_PLACEHOLDER and each.parent_uuid is None for each in read
+    ):
+        return tuple([each.kind for each in read])
+    return ()
 
 
 def _read_template(template: DeviceTemplate, driver: str) -> _ReadKind:

@@ -21,8 +21,8 @@ IDENTITIES = ("uuid", "parentUUID")
 _NAME = b'{"name":"'
 _PARENT_UUID, _UUID = (f'"{name}":{{"string":"'.encode() for name in reversed(IDENTITIES))
 _PLACEHOLDER = "\x7f"
-NAME_PLACEHOLDER, _UUID_PLACEHOLDER, _PARENT_PLACEHOLDER = (f"{_PLACEHOLDER}{number}" for number in range(3))
-_PLACES = {NAME_PLACEHOLDER: 0, _UUID_PLACEHOLDER: 1, _PARENT_PLACEHOLDER: 2}
+NAME_PLACEHOLDER, UUID_PLACEHOLDER, _PARENT_PLACEHOLDER = (f"{_PLACEHOLDER}{number}" for number in range(3))
+_PLACES = {NAME_PLACEHOLDER: 0, UUID_PLACEHOLDER: 1, _PARENT_PLACEHOLDER: 2}
 
 DEVICE_START: Final = b'%b%b"' % (_NAME, NAME_PLACEHOLDER.encode())
 """The beginning of each device whose name is replaced."""

@@ -34,6 +34,25 @@ def _read(raw: object) -> Any:
     return slices.read(msgspec.json.encode(raw))
 
 
+def test_gpus_of_slices_that_are_alike_have_their_own_names_and_uuids() -> None:
+    uuids = [f"GPU-5fd4f087-86f3-7a43-b711-4771313afc{number}" for number in range(50, 54)]
+    zeros = "GPU-00000000-0000-0000-0000-000000000000"
+    for pool, names, own, known in (
+        ("n0", ("gpu-0", "gpu-1"), uuids[:2], uuids[:2]),
+        ("n1", ("gpu-0", "gpu-1"), uuids[2:], uuids[2:]),
+        ("n2", ("gpu-2", "gpu-3"), [zeros, uuids[3]], [None, uuids[3]]),
+        ("n3", ("gpu-0", "gpu-1"), [zeros, zeros], [None, None]),
+    ):
+        listed = [
+            device(name, {"productName": H100, "uuid": uuid}) for name, uuid in zip(names, own, strict=True)
+        ]
+        read = read_slice(resource_slice(*listed, name=pool, pool=pool, node=pool)).devices
+        assert [(each.name, each.uuid, each.pool, each.node) for each in read] == [
+            (name, uuid, pool, pool) for name, uuid in zip(names, known, strict=True)
+        ]
+        assert {each.product for each in read} == {H100}
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_all_versions_of_a_slice_say_the_same(version: str) -> None:
     attributes: dict[str, str | int] = {
