@@ -129,6 +129,27 @@ def test_a_pod_that_waits_has_one_reason_and_somebody_to_act(
 
 
 @pytest.mark.parametrize(
+    ("claim", "asks"),
+    [
+        ({"reason": "NOT_ALLOCATED", "gpus": 8, "waits_for": ["h200"]}, "8 of h200"),
+        ({"reason": "NOT_ALLOCATED", "gpus": None, "waits_for": ["h200"]}, "all of h200"),
+        # What these hold or ask for isn't known.
+        ({"reason": "NOT_RESERVED", "gpus": None, "waits_for": []}, "GPUs by a claim"),
+        ({"reason": "NOT_FOUND", "gpus": None, "waits_for": []}, "GPUs by a claim"),
+    ],
+)
+def test_a_pod_asks_for_all_gpus_only_if_its_claim_does(tab: Tab, claim: dict[str, Any], asks: str) -> None:
+    row = WAITING | {"requested_gpus": claim["gpus"] or 0, "resources": {}, "claims": [claim]}
+    assert call(tab, "./words/asks.js", "(words, task) => words.asks(task)", row) == asks
+
+
+def test_a_malformed_fraction_is_a_part_of_a_gpu(tab: Tab) -> None:
+    fraction = {"portion": None, "memory_mib": None, "devices": 1, "reason": "MALFORMED"}
+    row = WAITING | {"requested_gpus": 0, "resources": {}, "fraction": fraction}
+    assert call(tab, "./words/asks.js", "(words, task) => words.asks(task)", row) == "a part of a GPU"
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "train-0",

@@ -38,7 +38,8 @@ def _reason(task: Mapping[str, Any]) -> str:
 
 _COLUMNS = (
     Column("NAME", lambda task: task["pod_name"], shrink="middle", least=14),
-    Column("GPUS", lambda task: number(task["requested_gpus"]), right=True),
+    # By claims a pod may ask for any number.
+    Column("GPUS", lambda task: number(task["requested_gpus"] or None), right=True),
     Column("STATE", _state, rank=2),
     Column("FITS", _fits, rank=4),
     Column("AGE", lambda task: quantity.duration(task["waiting_seconds"]), right=True),

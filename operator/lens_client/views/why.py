@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from lens_client.api import schema
 from lens_client.output.quantity import duration
 from lens_client.output.view import View
+from lens_client.views.asked import asked, gpus
 from lens_client.views.cells import workload
 from lens_client.views.fit import not_checked
 from lens_client.views.paragraphs import Paragraph
@@ -39,12 +40,10 @@ def paragraphs(task: Mapping[str, Any], largest: int | None = None) -> Iterator[
 
     ``largest`` is how many whole GPUs the largest node has, where that is known.
     """
-    asks = " and ".join(f"{number} {name}" for name, number in (task["resources"] or {}).items())
-    asks = asks or f"{task['requested_gpus']} GPUs by claim"
     yield Paragraph(
         "POD",
         (
-            f"{task['namespace']}/{task['pod_name']} of {workload(task)} asks for {asks}, "
+            f"{task['namespace']}/{task['pod_name']} of {workload(task)} asks for {asked(task)}, "
             f"and has waited {duration(task['waiting_seconds'])}",
         ),
     )
@@ -90,7 +89,7 @@ def numbers(task: Mapping[str, Any]) -> Iterator[str]:
         yield from map(in_words, fit["reasons"] or ())
     for claim in task.get("claims") or ():
         if not claim["ready"] and claim["gpus"] is not None:
-            yield f"{claim['gpus']} GPUs asked by the claim {claim['resource_claim'] or claim['name']}"
+            yield f"{gpus(claim['gpus'])} asked by the claim {claim['resource_claim'] or claim['name']}"
 
 
 def whose_move(task: Mapping[str, Any], largest: int | None = None) -> Move:
@@ -134,6 +133,8 @@ def _claim_move(claim: Mapping[str, Any]) -> Move:
             return Move(
                 "wait", "for devices that others hold; fewer, or ones of another DeviceClass, may be free"
             )
+        case "NOT_RESERVED":
+            return Move("wait", "the scheduler reserves the claim for the pod when it places it")
     return Move("wait", "the claim's controller or driver is at work")
 
 
@@ -192,7 +193,7 @@ def _blocking_claim(task: Mapping[str, Any]) -> Mapping[str, Any] | None:
             if claim["reason"] == kind:
                 return dict(claim)
     fit = task["fit"]
-    if fit is not None and fit["reasons"]:
+    if fit is not None and (fit["fits"] == "yes" or fit["reasons"]):
         return None
     return dict(waiting[0]) if waiting else None
 
@@ -203,7 +204,7 @@ def _claim_in_words(claim: Mapping[str, Any]) -> str:
         name=claim["name"],
         claim=claim["resource_claim"] or claim["name"],
         waits=", ".join(claim["waits_for"] or ()) or "its devices",
-        gpus=f"{claim['gpus']} GPUs" if claim["gpus"] is not None else "GPUs",
+        gpus=gpus(claim["gpus"]) if claim["gpus"] is not None else "all GPUs",
     )
 
 

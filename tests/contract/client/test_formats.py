@@ -476,3 +476,52 @@ def test_a_parameter_that_lens_does_not_know_is_no_usage() -> None:
     with lens.running() as server:
         server.answers[f"{REALTIME}/fit"] = (400, "Invalid parameter: 'gpus' is unknown; known: cluster")
         assert run(server.url, ["fit", "--gpus", "1"]).status == 1
+
+
+def _claim(reason: str, gpus: int | None) -> dict[str, Any]:
+    return {
+        "name": "gpus",
+        "resource_claim": "train-gpus",
+        "ready": False,
+        "reason": reason,
+        "waits_for": ["gpu.nvidia.com"] if reason == "NOT_ALLOCATED" else [],
+        "gpus": gpus,
+        "devices": [],
+    }
+
+
+ROOM = {
+    "fits": "yes",
+    "reason": "a node has room for it: gpu-node-1",
+    "reasons": [],
+    "complete": True,
+    "not_checked": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("reason", "gpus", "asks"),
+    [
+        ("NOT_ALLOCATED", 2, "2 GPUs by claim"),
+        ("NOT_ALLOCATED", 1, "1 GPU by claim"),
+        ("NOT_ALLOCATED", None, "all GPUs by claim"),
+        ("NOT_RESERVED", None, "GPUs by claim"),
+    ],
+)
+def test_why_says_that_a_node_has_room_for_a_pods_claims(
+    server: lens.FakeLens, reason: str, gpus: int | None, asks: str
+) -> None:
+    """The scheduler allocates and reserves claims: nobody else has to do anything."""
+    try:
+        own = {"resources": {}, "requested_gpus": gpus or 0, "claims": [_claim(reason, gpus)]}
+        _waiting(server, **own, fit=ROOM)
+        lines = run(server.url, ["why", "train-0-x7"]).stdout.splitlines()
+        said = dict(line.split(maxsplit=1) for line in lines if not line.startswith(("NEXT MOVE", " ")))
+        assert f" asks for {asks}, and has waited" in said["POD"]
+        assert said["REASON"] == "A node has room for it: gpu-node-1"
+        (move,) = (line for line in lines if line.startswith("NEXT MOVE"))
+        assert move.endswith("wait: a node has room now, and the scheduler's next attempt should bind it")
+        _waiting(server, **own, fit=None)
+        assert "the claim's controller" not in run(server.url, ["why", "train-0-x7"]).stdout
+    finally:
+        server.answers.clear()

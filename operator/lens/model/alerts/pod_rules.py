@@ -58,8 +58,9 @@ def pod_pending(pod: Pod) -> Iterator[Finding]:
     reason = waiting.message or waiting.reason or "the scheduler has given no reason yet"
     if waiting.gates:
         reason = f"gated by {', '.join(waiting.gates)}"
-    message = f"waits for {counted(pod.gpus, 'GPU')}: {reason}"
-    yield _finding(pod, message, severity, since=waiting.created_at)
+    # A claim may ask for all GPUs that there are, or not be reserved for the pod yet.
+    gpus = counted(pod.gpus, "GPU") if pod.gpus else "GPUs by claim" if pod.uses else "GPUs"
+    yield _finding(pod, f"waits for {gpus}: {reason}", severity, since=waiting.created_at)
 
 
 @USAGE_ALERTS.declare(

@@ -245,6 +245,20 @@ def test_a_long_pending_pod_raises_an_alert_with_the_schedulers_reason() -> None
     )
 
 
+def test_a_pod_that_asks_for_no_known_number_of_gpus_waits_for_more_than_none() -> None:
+    watched = Watched()
+    waits = waiting()
+    waits["spec"] |= {
+        "containers": [container()],
+        "resourceClaims": [{"name": "gpus", "resourceClaimName": "all"}],
+    }
+    all_gpus = claim(name="all", allocationMode="All")
+    for each in (all_gpus, claim(result("gpu-0"), name="all", pods=["other"])):
+        watched.put(each, waits)
+        message = watched.alerts()["PodPending"].message
+        assert message.startswith("team/train-0 waits for GPUs by claim: "), message
+
+
 def test_a_queued_pod_is_distinct_from_an_unschedulable_one() -> None:
     watched = Watched()
     gated = waiting()

@@ -4,6 +4,7 @@ import { counted } from "../core/format.js";
 import { pending } from "../cluster/pending.js";
 import { nodes, tasks } from "../cluster/store.js";
 import { VIEWS } from "../views/views.js";
+import { asks } from "../words/asks.js";
 
 /** Entries for search/ranking.js: { kind, name, text, detail, to }. `text` is searched too, `detail` is only shown. */
 export function searchEntries() {
@@ -60,7 +61,7 @@ function fromPending() {
     kind: "pending",
     name: task.pod_name,
     text: `${task.namespace} ${task.workload_name}`,
-    detail: `${task.namespace} · waits for ${counted(task.requested_gpus, "GPU")}`,
+    detail: `${task.namespace} · waits for ${task.requested_gpus ? counted(task.requested_gpus, "GPU") : asks(task)}`,
     to: ["pending", task.namespace, task.pod_name],
   }));
 }

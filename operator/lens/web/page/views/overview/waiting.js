@@ -7,6 +7,7 @@ import { Elapsed } from "../../cells/elapsed.js";
 import { keepPending, pending, pendingError } from "../../cluster/pending.js";
 import { href } from "../../core/router.js";
 import { Table } from "../../parts/table.js";
+import { asks } from "../../words/asks.js";
 import { MOVES, readPending, sentence } from "../../words/pending.js";
 
 const MAX_ROWS = 8;
@@ -29,7 +30,7 @@ const COLUMNS = [
     id: "gpus",
     title: "Asks",
     value: (row) => row.requested_gpus,
-    cell: (row) => html`<${Asks} gpus=${row.requested_gpus} />`,
+    cell: (row) => html`<${Asks} row=${row} />`,
     numeric: true,
   },
   {
@@ -53,7 +54,10 @@ function Pod({ row: { namespace, pod_name: name } }) {
     <span class="muted second">${namespace}</span>`;
 }
 
-function Asks({ gpus }) {
+/** By claims a pod may ask for any number. */
+function Asks({ row }) {
+  const gpus = row.requested_gpus;
+  if (gpus === 0) return asks(row);
   return html`<span class="figure" data-figure="requested_gpus">${count(gpus)}</span> ${gpus === 1 ? "GPU" : "GPUs"}`;
 }
 

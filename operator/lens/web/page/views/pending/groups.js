@@ -1,4 +1,5 @@
 // Pods that wait for the same reason, together: a job of 64 pods is one row.
+import { asks } from "../../words/asks.js";
 import { readPending } from "../../words/pending.js";
 
 /**
@@ -18,18 +19,4 @@ export function groupPending(rows) {
     } else found.set(key, { key, first: task, pods: [task], gpus: task.requested_gpus, waiting: task.waiting_seconds, ...reading });
   }
   return [...found.values()].sort((a, b) => b.waiting - a.waiting);
-}
-
-/** What a pod asks for: "8 nvidia.com/gpu", "8 of h200.nvidia.com", "half a GPU" by KAI's annotations. */
-export function asks(task) {
-  const parts = Object.entries(task.resources).map(([resource, units]) => `${units} ${resource}`);
-  for (const claim of task.claims ?? []) {
-    const classes = claim.reason === "NOT_ALLOCATED" && claim.waits_for.length ? ` of ${claim.waits_for.join(" or ")}` : " by a claim";
-    parts.push(`${claim.gpus ?? "all"}${classes}`);
-  }
-  if (task.fraction) {
-    const { portion, memory_mib: memory, devices } = task.fraction;
-    parts.push(`${portion === null ? `${memory} MiB` : portion} of ${devices === 1 ? "a GPU" : `${devices} GPUs`}`);
-  }
-  return parts.join(", ");
 }

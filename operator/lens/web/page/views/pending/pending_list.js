@@ -10,7 +10,8 @@ import { Table, arranged } from "../../parts/table.js";
 import { ChoiceFilter, Filters, TextFilter } from "../../lists/filters.js";
 import { usePart } from "../../lists/show_more.js";
 import { MOVES } from "../../words/pending.js";
-import { asks, groupPending } from "./groups.js";
+import { asks } from "../../words/asks.js";
+import { groupPending } from "./groups.js";
 
 const STATES = [
   ["", "any"],

@@ -12,12 +12,12 @@ import { NodeName, Pod, Workload } from "../../cells/names.js";
 import { Copy } from "../../parts/copy.js";
 import { Link } from "../../parts/link.js";
 import { Table } from "../../parts/table.js";
+import { asks } from "../../words/asks.js";
 import { MOVES, readPending, sentence } from "../../words/pending.js";
 import { unchecked } from "../../words/reasons.js";
 import { AlertCards } from "../alerts/alert_cards.js";
 import { ClaimTable } from "../tasks/claim_table.js";
 import { PodEvents } from "../tasks/task_page.js";
-import { asks } from "./groups.js";
 
 const VERDICTS = { yes: ["good", "✓", "a node has room now"], no: ["bad", "✕", "no node has room"], unknown: ["wary", "?", "it isn't known"] };
 
