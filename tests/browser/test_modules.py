@@ -91,6 +91,12 @@ NO_CLAIM = {"name": "gpu", "reason": "NO_DEVICE_CLASS", "waits_for": ["h300"], "
             "23 nodes with a taint that it doesn't tolerate (and one more reason on other nodes)",
             "owner",
         ),
+        (
+            {"fit": fit(reason("claim_elsewhere", 3))},
+            "its claim has its devices elsewhere than on 3 nodes",
+            "owner",
+        ),
+        ({"fit": fit(reason("invalid_pools", 3))}, "3 nodes with an invalid pool of devices", "admin"),
         ({"fit": fit(reason("new_rule", 3))}, "3 nodes: said of new_rule", "owner"),
         ({"fit": fit(reason("constructor", 3))}, "3 nodes: said of constructor", "owner"),
         (

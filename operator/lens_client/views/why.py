@@ -35,6 +35,11 @@ class Move(NamedTuple):
     what: str
 
 
+_OTHERS_HOLD = Move(
+    "wait", "for devices that others hold; fewer, or ones of another DeviceClass, may be free"
+)
+
+
 def paragraphs(task: Mapping[str, Any], largest: int | None = None) -> Iterator[Paragraph]:
     """Yield the pod, the reason with its numbers, whose move it is, and the scheduler's own line.
 
@@ -130,9 +135,7 @@ def _claim_move(claim: Mapping[str, Any]) -> Move:
                 "an admin", "the driver couldn't prepare the device: see its conditions in the claim's status"
             )
         case "NOT_ALLOCATED":
-            return Move(
-                "wait", "for devices that others hold; fewer, or ones of another DeviceClass, may be free"
-            )
+            return _OTHERS_HOLD
         case "NOT_RESERVED":
             return Move("wait", "the scheduler reserves the claim for the pod when it places it")
     return Move("wait", "the claim's controller or driver is at work")
@@ -161,7 +164,8 @@ def _reason_move(reasons: list[Mapping[str, Any]], largest: int | None) -> Move:
         short_by, free = (amount(resource, most[field]) for field in ("short_by", "most_free"))
         instead = f", or ask for {free}" if most["most_free"] else ""
         return Move("wait", f"until others return {short_by} more {resource} on one node{instead}")
-    code = max(reasons, key=lambda each: each["nodes"])["code"]
+    most = max(reasons, key=lambda each: each["nodes"])
+    code = most["code"]
     if code == "unschedulable":
         return Move("an admin", "uncordon nodes")
     if code == "taint":
@@ -172,6 +176,15 @@ def _reason_move(reasons: list[Mapping[str, Any]], largest: int | None) -> Move:
         return Move(
             "you", "no node that has room is one that the pod selects: change its selector or affinity"
         )
+    # What the scheduler's plugin can't evaluate begins otherwise: no device that is freed helps.
+    if code == "claims" and not most["message"].startswith("running "):
+        return _OTHERS_HOLD
+    if code == "claim_elsewhere":
+        return Move(
+            "you", "the pod's claim has devices of another node: let it go there, or name another claim"
+        )
+    if code == "invalid_pools":
+        return Move("an admin", "a driver's ResourceSlices are incomplete or invalid: see its log")
     if code in ("host_port", "pods"):
         return Move("wait", "until pods on the nodes end")
     return Move("you", "change what the pod asks for")

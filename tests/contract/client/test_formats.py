@@ -525,3 +525,29 @@ def test_why_says_that_a_node_has_room_for_a_pods_claims(
         assert "the claim's controller" not in run(server.url, ["why", "train-0-x7"]).stdout
     finally:
         server.answers.clear()
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "whose"),
+    [
+        ("claims", "cannot allocate all claims", "wait: for devices that others hold"),
+        ("claims", 'running "DynamicResources" filter plugin: no such key: product', "you: change what"),
+        ("claim_elsewhere", "resourceclaim not available on the node", "you: the pod's claim has devices"),
+        ("invalid_pools", "invalid resource pools were encountered", "an admin: "),
+    ],
+)
+def test_why_says_whose_move_it_is_where_devices_keep_a_pod_off(
+    server: lens.FakeLens, code: str, message: str, whose: str
+) -> None:
+    """As the page does: what others hold is waited for, and a driver's slices are an admin's."""
+    short = {"fits": "no", "reasons": [cluster.reason(code, 8, message)], "reason": f"8 nodes: {message}"}
+    try:
+        _waiting(server, resources={}, claims=[_claim("NOT_ALLOCATED", 4)], fit=ROOM | short)
+        (move,) = (
+            line
+            for line in run(server.url, ["why", "train-0-x7"]).stdout.splitlines()
+            if line.startswith("NEXT MOVE")
+        )
+        assert whose in move
+    finally:
+        server.answers.clear()

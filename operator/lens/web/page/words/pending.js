@@ -35,6 +35,8 @@ const RULES = {
   existing_anti_affinity: ["the anti-affinity of pods on # keeps it off", "owner", "change its labels, or those pods' rules"],
   topology_label: ["# without the label that its topology spread names", "owner", "compare topologyKey with the nodes' labels"],
   topology_spread: ["its topology spread constraints leave out #", "owner", "raise maxSkew, or choose ScheduleAnyway"],
+  claim_elsewhere: ["its claim has its devices elsewhere than on #", "owner", "let it go there, or name another claim"],
+  invalid_pools: ["# with an invalid pool of devices", "admin", "read the log of the devices' driver"],
   declared_features: ["# whose kubelet lacks a feature that it needs", "admin", "upgrade the nodes"],
   admission: ["the apiserver would refuse it as it is", "owner", "read the message and change the pod"],
   quota: ["a ResourceQuota is used up", "admin", "raise the quota, or end something in the namespace"],
