@@ -168,7 +168,9 @@ class DeviceIndex:
                     self._held.users.add(named, key)
                 else:
                     self._held.users.discard(named, key)
-                if (claim := self._held.claims.get(named)) is not None:
+                claim = self._held.claims.get(named)
+                # What was stored since the last time, as all is at the start, is touched already.
+                if claim is not None and named not in self._held.put_anew:
                     self._held.touch(claim)
                     self._touched_nodes.add(claim.node or NO_NODE)
         if after is not None and asks_by_class(after):
