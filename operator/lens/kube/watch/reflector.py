@@ -169,17 +169,23 @@ class Reflector(Generic[K, V]):
         self._list_objects += len(page.items or ())
         items: dict[K, V | None] = {}
         fit_objects: dict[K, Any] = {}
+        fingerprinted = False
         for number, raw in enumerate(page.items or ()):
             if number % STEP_OBJECTS == 0:
                 yield
-            decoded = self._decode(raw, fingerprinted=not self._known_listed.is_full)
-            if decoded is not None:
-                items[decoded.key] = decoded.value
-                self._known_listed.put(decoded.key, decoded.fingerprint)
-                if self._fit_store is not None:
-                    fit_objects[decoded.key] = _for_fit(decoded)
-                if decoded.problem:
-                    self._problems_listed[decoded.key] = decoded.problem
+                fingerprinted = not self._known_listed.is_full
+            decoded = self._decode(raw, fingerprinted=fingerprinted)
+            if decoded is None:
+                continue
+            key = decoded.key
+            items[key] = decoded.value
+            # Most kinds have none.
+            if decoded.fingerprint is not None or self._known_listed:
+                self._known_listed.put(key, decoded.fingerprint)
+            if self._fit_store is not None:
+                fit_objects[key] = _for_fit(decoded)
+            if decoded.problem is not None:
+                self._problems_listed[key] = decoded.problem
         self._must_be_current()
         self.page_size.fitted(len(body))
         self.page_at = self._clock()

@@ -96,7 +96,8 @@ class FitStore(Generic[K, V]):
             self._unreadable.add(key)
             self._put_unreadable(key)
         else:
-            self._unreadable.discard(key)
+            if self._unreadable:
+                self._unreadable.discard(key)
             self._put(key, view)
 
 

@@ -3,7 +3,8 @@
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
-_EPOCH = date(1970, 1, 1).toordinal()
+_EPOCH_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = _EPOCH_TIME.toordinal()
 _FIRST_SECOND = (date.min.toordinal() - _EPOCH) * 86400
 _LAST_SECOND = (date.max.toordinal() - _EPOCH + 1) * 86400 - 1
 
@@ -17,7 +18,9 @@ def parse(text: str | None) -> int | None:
         if moment.tzinfo is None:
             return None
         # All that Kubernetes writes are in UTC.
-        return int((moment if moment.tzinfo is UTC else moment.astimezone(UTC)).timestamp())
+        since = (moment if moment.tzinfo is UTC else moment.astimezone(UTC)) - _EPOCH_TIME
+        # This takes half as long as datetime.timestamp.
+        return since.days * 86400 + since.seconds
     except (ValueError, OverflowError):  # the latter where UTC has left the years 1 to 9999
         return None
 

@@ -124,18 +124,25 @@ class DeviceState:
 
     def put_claim(self, key: ClaimKey, claim: FitClaim | None) -> None:
         """Store a claim; None removes it."""
+        self._note_read("claims", key)
         before = self.claims.get(key)
-        self._put("claims", self.claims, key, claim)
         if before == claim:
             return
-        for changed in (before, claim):
-            for each in changed.held if changed is not None and changed.allocated else ():
+        self._stale.add("claims")
+        if before is not None and before.allocated:
+            for each in before.held:
                 pool = PoolKey(each.driver, each.pool)
                 self._touched_holding.add(pool)
-                if changed is before:
-                    self._held.discard(pool, key)
-                else:
-                    self._held.add(pool, key)
+                self._held.discard(pool, key)
+        if claim is None:
+            del self.claims[key]
+            return
+        self.claims[key] = claim
+        if claim.allocated:
+            for each in claim.held:
+                pool = PoolKey(each.driver, each.pool)
+                self._touched_holding.add(pool)
+                self._held.add(pool, key)
 
     def put_class(self, name: str, each: FitClass | None) -> None:
         """Store a class; None removes it."""

@@ -146,15 +146,17 @@ class Decoder(Generic[K, V]):
         self, key: K, version: int, whole: Any, document: Document, known: Mapping[K, bytes] | None
     ) -> Reading[K, V]:
         """Make the views of a manifest, unless its fingerprint is known; without ``known`` it gets none."""
+        if self._trim is None:
+            view = self._view(whole)
+            return Reading(key, version, view, _problem(view), self._fit(whole, view, document))
         print_ = None
-        if self._trim is not None:
-            self._trim(whole)
-            # The views read all the rest of the manifest, or less.
-            whole.metadata.resource_version = None
-            if known is not None:
-                print_ = fingerprint(whole)
-                if print_ is not None and print_ == known.get(key):
-                    return Reading(key, version, None, fingerprint=print_, is_known=True)
+        self._trim(whole)
+        # The views read all the rest of the manifest, or less.
+        whole.metadata.resource_version = None
+        if known is not None:
+            print_ = fingerprint(whole)
+            if print_ is not None and print_ == known.get(key):
+                return Reading(key, version, None, fingerprint=print_, is_known=True)
         asked: list[Document] = []
         view = self._view(whole)
         fit = self._fit(whole, view, document if print_ is None else _noted(document, asked))

@@ -38,23 +38,27 @@ class HeldDevices:
             for each in before.devices:
                 self._release(each, key)
             self.claims_on.discard(before.node or NO_NODE, key)
-        if claim is not None:
-            self.claims[key] = claim
-            for each in claim.devices:
-                pool = PoolKey(each.driver, each.pool)
-                held = self._by_pool.get(pool)
-                if held is None:
-                    held = self._by_pool[pool] = {}
-                claims = held.get(each.device, ())
-                if key not in claims:
-                    held[each.device] = (*claims, key)
-                self.touched[pool].add(each.device)
-            if claim.devices:
-                self.claims_on.add(claim.node or NO_NODE, key)
-                self.put_anew.add(key)
-        if claim is not None and not claim.allocated:
+        if claim is None:
+            self.unallocated.discard(key)
+            return before
+        self.claims[key] = claim
+        for each in claim.devices:
+            pool = PoolKey(each.driver, each.pool)
+            held = self._by_pool.get(pool)
+            if held is None:
+                held = self._by_pool[pool] = {}
+            claims = held.get(each.device)
+            if claims is None:
+                held[each.device] = (key,)
+            elif key not in claims:
+                held[each.device] = (*claims, key)
+            self.touched[pool].add(each.device)
+        if claim.devices:
+            self.claims_on.add(claim.node or NO_NODE, key)
+            self.put_anew.add(key)
+        if not claim.allocated:
             self.unallocated.add(key)
-        else:
+        elif self.unallocated:
             self.unallocated.discard(key)
         return before
 
