@@ -26,6 +26,23 @@ def test_every_lock_names_the_same_release_of_a_package() -> None:
     assert {name: versions for name, versions in releases.items() if len(versions) > 1} == {}
 
 
+def test_go_programs_share_what_the_control_plane_has_compiled_of_kubernetes() -> None:
+    """Go compiles a package once for all programs that pin one release of it: half of Helm and CoreDNS."""
+    libraries = {
+        module: set(re.findall(r"^\s(k8s\.io/(?:api|apimachinery|client-go) v\S+)", pinned, re.MULTILINE))
+        for module in (
+            "e2e/cluster/go/kubernetes",
+            "e2e/cluster/go/helm",
+            "e2e/cluster/go/coredns",
+            "oracle/go",
+        )
+        for pinned in [(ROOT / "tests" / module / "go.mod").read_text()]
+    }
+    control_plane = libraries.pop("e2e/cluster/go/kubernetes")
+    assert len(control_plane) == 3
+    assert libraries == dict.fromkeys(libraries, control_plane)
+
+
 @pytest.mark.parametrize("name", WRITTEN)
 def test_every_line_that_installs_packages_takes_them_as_they_are_locked(name: str) -> None:
     for line in INSTALL.finditer((ROOT / name).read_text()):
