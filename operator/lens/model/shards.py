@@ -18,6 +18,11 @@ Level = tuple[Any, ...]
 _EMPTY: dict[Any, Any] = {}
 """Every shard without entries. Keys that come and go, such as pods that wait, get into nearly all shards."""
 
+_NO_SHARDS: Level = (_EMPTY,) * _WIDTH
+_NO_LEVELS: Level = (_NO_SHARDS,) * _WIDTH
+_NO_TABLE: Level = (_NO_LEVELS,) * _WIDTH
+"""Levels into which no key has got yet. A look at one tells that of 32 shards, of 1,024, or of all."""
+
 
 class Shards(Mapping[K, V], Generic[K, V]):
     """A mapping in a tree of 32 by 32 by 32 shards. A successor copies those that it changes.
@@ -29,7 +34,7 @@ class Shards(Mapping[K, V], Generic[K, V]):
 
     def __init__(self) -> None:
         """Make an empty mapping."""
-        self._table: Level = (((_EMPTY,) * _WIDTH,) * _WIDTH,) * _WIDTH
+        self._table: Level = _NO_TABLE
         self._size = 0
 
     def updated(self, changes: Mapping[K, V | None]) -> Self:
@@ -93,9 +98,14 @@ class Shards(Mapping[K, V], Generic[K, V]):
     def __iter__(self) -> Iterator[K]:
         """Iterate over the keys."""
         for middles in self._table:
+            if middles is _NO_LEVELS:
+                continue
             for shards in middles:
+                if shards is _NO_SHARDS:
+                    continue
                 for shard in shards:
-                    yield from shard
+                    if shard:
+                        yield from shard
 
     def __len__(self) -> int:
         """Return the number of keys."""

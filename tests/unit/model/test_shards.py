@@ -1,5 +1,6 @@
 """Shards are a mapping like any other, save that an old one never changes."""
 
+import time
 import tracemalloc
 
 import pytest
@@ -107,3 +108,16 @@ def test_a_change_looks_at_few_entries_of_a_mapping_of_any_size(count: int) -> N
     after = before.updated(dict.fromkeys(keys[:10], 1))
     assert sorted(after.differing(before)) == sorted(keys[:10])
     assert Counted.hashed < 3_000
+
+
+def test_going_through_few_entries_takes_a_small_part_of_what_many_take() -> None:
+    def fastest(count: int) -> float:
+        shards = Shards[str, int]().updated({f"node-{number}": number for number in range(count)})
+        taken = []
+        for _ in range(20):
+            began = time.thread_time()
+            assert sum(1 for _ in shards) == count
+            taken.append(time.thread_time() - began)
+        return min(taken)
+
+    assert fastest(10) < fastest(20_000) / 10
