@@ -134,7 +134,9 @@ def test_the_oldest_pip_installs_what_is_locked_although_there_are_newer_release
 
 
 def test_what_is_installed_is_not_installed_again(clone: Clone) -> None:
-    assert "Installing" in clone.install("dev").stderr
+    first = clone.install("dev")
+    assert first.returncode == 0, first.stderr
+    assert "Installing" in first.stderr
     shutil.rmtree(clone.index)
     for level in ("dev", "lens"):
         done = clone.install(level)

@@ -27,11 +27,16 @@ def promtool(*args: str | Path) -> str:
     return done.stdout
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE_S) -> None:
-    """Look until a condition holds. Raise AssertionError past the deadline."""
+def until(
+    condition: Callable[[], bool],
+    what: str,
+    seconds: float = DEADLINE_S,
+    instead: Callable[[], object] = lambda: "",
+) -> None:
+    """Look until a condition holds. Raise AssertionError past the deadline: what there is ``instead``."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not in {seconds:g} s: {what}"
+        assert time.monotonic() < deadline, f"not in {seconds:g} s: {what} {instead()}"
         time.sleep(0.25)
 
 

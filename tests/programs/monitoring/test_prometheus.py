@@ -53,7 +53,7 @@ def test_nothing_but_what_happens_in_the_demo_fires_or_is_about_to(prometheus: P
         return {each["labels"]["alertname"] for each in prometheus.alerts()} - OF_THE_DEMO - OF_A_KILLED_AGENT
 
     # Two targets are scraped one after the other, so for a moment they may disagree.
-    until(lambda: unexpected() == set(), "nothing else")
+    until(lambda: unexpected() == set(), "nothing else", instead=unexpected)
     assert prometheus.firing() & OF_A_KILLED_AGENT == set()
 
 
