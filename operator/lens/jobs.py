@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 DISCOVERY_SECONDS = 0.5
 EVALUATION_SECONDS = 1.0
-FIRST_EVALUATION_SECONDS = 0.1
-"""The pause before the first one, in which the first requests are answered: it may take 60 ms of a core."""
 OUTCOME_SECONDS = 2.0
 RECORD_SECONDS = 1.0
 MAX_RECORD_SECONDS = 0.1
@@ -127,7 +125,6 @@ async def evaluate(
     objects = ObjectReader(partial(connection, settings), metrics, timeout=OUTCOME_SECONDS)
     async with FinishedPods(objects) as finished_pods:
         await synced(state, changes)
-        await asyncio.sleep(FIRST_EVALUATION_SECONDS)
         while True:
             # The order matters: the watcher adds a pod's termination before it sets the state without the
             # pod.
