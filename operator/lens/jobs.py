@@ -125,6 +125,7 @@ async def evaluate(
     objects = ObjectReader(partial(connection, settings), metrics, timeout=OUTCOME_SECONDS)
     async with FinishedPods(objects) as finished_pods:
         await synced(state, changes)
+        # At once, however busy the start is: events are what has changed since the first evaluation.
         while True:
             # The order matters: the watcher adds a pod's termination before it sets the state without the
             # pod.
